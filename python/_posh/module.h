@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+/* module.h - what the files of the extension share.
+ *
+ * The extension knows libposh through posh.h only.  Two bridges and no
+ * others lead to it: values (values.c: Python object <-> struct posh_value)
+ * and errors (errors.c: negative errno -> exception).
+ *
+ * A proxy is the one Python object of this process for an object of a heap.
+ * It owns one hold on it and a strong reference to the heap.  The heap's
+ * proxy map (heap.c) leads from handles to proxies and owns nothing.
+ *
+ * OWNERSHIP OF HOLDS  Functions named wrap or decode consume the hold that
+ * came with a value, also when they fail.  Encoding takes none, except that
+ * what is shared on the way is held by the encoder until encoder_clear().
+ *
+ * ORDER IN EVERY OPERATION  Arguments are evaluated, iterables drained,
+ * children shared (all of which may run anybody's code), and only then
+ * libposh is called.  What a read returns by pointer is decoded before
+ * anything that might call libposh again: see decode_begin().
+ */
+#ifndef POSH_MODULE_H
+#define POSH_MODULE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "posh.h"
+#include <structmember.h>
+
+#if PY_VERSION_HEX < 0x030a0000
+static inline PyObject *
+Py_NewRef(PyObject *x)
+{
+	Py_INCREF(x);
+	return x;
+}
+#endif
+
+#ifndef Py_TPFLAGS_SEQUENCE
+#define Py_TPFLAGS_SEQUENCE 0
+#endif
+#ifndef Py_TPFLAGS_MAPPING
+#define Py_TPFLAGS_MAPPING 0
+#endif
+
+#define LIKELY(x)   __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/*
+ * Module state.  Everything in this list is a strong reference, or NULL.
+ */
+
+/* Exceptions: name, docstring's beginning is in errors.c. */
+#define STATE_ERRORS(X)                                                        \
+	X(PyObject, Error)                                                     \
+	X(PyObject, NotShareableError)                                         \
+	X(PyObject, HeapFullError)                                             \
+	X(PyObject, HeapExistsError)                                           \
+	X(PyObject, HeapNotFoundError)                                         \
+	X(PyObject, LockTimeoutError)                                          \
+	X(PyObject, DeadlockError)                                             \
+	X(PyObject, OwnerDiedError)                                            \
+	X(PyObject, ClosedError)                                               \
+	X(PyObject, CorruptHeapError)                                          \
+	X(PyObject, StaleReferenceError)                                       \
+	X(PyObject, WrongHeapError)                                            \
+	X(PyObject, ClassNotFoundError)
+
+/* Types of the core of the extension. */
+#define STATE_TYPES(X)                                                         \
+	X(PyTypeObject, HeapBase)                                              \
+	X(PyTypeObject, SharedList)                                            \
+	X(PyTypeObject, SharedDict)                                            \
+	X(PyTypeObject, ListIterator)                                          \
+	X(PyTypeObject, ListReverseIterator)                                   \
+	X(PyTypeObject, DictIterator)                                          \
+	X(PyTypeObject, DictKeys)                                              \
+	X(PyTypeObject, DictValues)                                            \
+	X(PyTypeObject, DictItems)
+
+/* Hooks, set from Python by _posh._set_hooks(name=callable, ...).
+ *   default_heap()   -> the heap for what is made without naming one
+ *   reduce(proxy)    -> what __reduce_ex__ returns (a ticket)
+ *   unshare(proxy)   -> a deep private copy, for __deepcopy__
+ * list_type and dict_type are the types that proxies of those kinds get:
+ * subtypes of SharedList and SharedDict with the same layout. */
+#define STATE_HOOKS(X)                                                         \
+	X(PyObject, default_heap)                                              \
+	X(PyObject, reduce)                                                    \
+	X(PyObject, unshare)                                                   \
+	X(PyTypeObject, list_type)                                             \
+	X(PyTypeObject, dict_type)
+
+/* Methods and constants that values.c and others call, and what the views
+ * say they are. */
+#define STATE_OBJECTS(X)                                                       \
+	X(PyObject, int_to_bytes)                                              \
+	X(PyObject, int_from_bytes)                                            \
+	X(PyObject, str_little)                                                \
+	X(PyObject, signed_kwname)                                             \
+	X(PyObject, dict_keys)                                                 \
+	X(PyObject, dict_values)                                               \
+	X(PyObject, dict_items)
+
+/* What share.c and instance.c keep: append here. */
+#define STATE_SHARING(X) X(PyTypeObject, InstanceRef)
+
+#define STATE_ALL(X)                                                           \
+	STATE_ERRORS(X)                                                        \
+	STATE_TYPES(X)                                                         \
+	STATE_HOOKS(X)                                                         \
+	STATE_OBJECTS(X)                                                       \
+	STATE_SHARING(X)
+
+typedef struct heap_object heap_object;
+typedef struct proxy_object proxy_object;
+
+enum { FREE_PROXIES = 80 };
+
+/* Proxies of one type that were freed, for the next ones. */
+struct free_list {
+	int count;
+	proxy_object *item[FREE_PROXIES];
+};
+
+typedef struct {
+#define X(type, name) type *name;
+	STATE_ALL(X)
+#undef X
+	heap_object *heaps;          /* all that are open, borrowed */
+	struct free_list free_lists; /* of SharedList */
+	struct free_list free_dicts; /* of SharedDict */
+} module_state;
+
+/* The state of the only module: one interpreter a process. */
+extern module_state *posh_state;
+
+/*
+ * Heaps (heap.c).
+ */
+
+struct proxy_entry {
+	uint64_t off;    /* 0: the entry is empty */
+	PyObject *proxy; /* borrowed; one with refcount 0 is being freed */
+};
+
+/* _posh.HeapBase; posh.Heap derives from it.  Instances come from the class
+ * methods _create, _open, _open_fd only, and there is one for each
+ * attachment of the process. */
+struct heap_object {
+	PyObject_HEAD posh_heap *h; /* valid until dealloc, also when closed */
+	module_state *state;
+	struct proxy_entry *map; /* open addressing, linear probes */
+	size_t mask;             /* its size - 1 */
+	size_t used;
+	heap_object *next; /* in state->heaps */
+	unsigned opens;    /* closes that are to come */
+	unsigned waiting;  /* threads in a wait, without the GIL */
+	unsigned quiet;    /* > 0: waits don't run signal handlers */
+	char closed;
+	PyObject *weakrefs;
+};
+
+/* Return the live proxy of an object, a new reference, or NULL without an
+ * exception. */
+PyObject *heap_find(heap_object *heap, posh_handle o);
+
+/* Enter a proxy.  An older entry of that handle is replaced. */
+int heap_enter(heap_object *heap, posh_handle o, PyObject *proxy);
+
+/* Remove the entry if it still names this proxy. */
+void heap_leave(heap_object *heap, posh_handle o, PyObject *proxy);
+
+/* Give back a hold, from a dealloc or anywhere: runs no Python code and
+ * keeps a pending exception. */
+void heap_drop(heap_object *heap, posh_handle o);
+
+/* Return the heap that an optional argument names, a new reference: NULL
+ * and None are the default heap; else NULL with an exception. */
+heap_object *heap_argument(module_state *state, PyObject *arg);
+
+/*
+ * Errors (errors.c).
+ */
+
+/* Set the exception for a negative errno and return NULL.  -EINTR keeps the
+ * exception that the signal handler raised. */
+PyObject *error_set(module_state *state, int64_t rc);
+
+/* The same for opening the heap of that name (or NULL). */
+PyObject *error_set_heap(module_state *state, int64_t rc, PyObject *name);
+
+/* KeyError(key), also for keys that are tuples. */
+void error_set_key(PyObject *key);
+
+/*
+ * Proxies of lists and dicts (proxy.c).
+ */
+
+struct proxy_object {
+	PyObject_HEAD heap_object *heap; /* strong */
+	posh_handle handle;
+	int64_t grown; /* dict: keys that this process added, net */
+	PyObject *weakrefs;
+};
+
+/* The posh_heap of a proxy. */
+#define HEAP(p) ((p)->heap->h)
+
+static inline bool
+is_list_proxy(module_state *st, PyObject *x)
+{
+	return Py_TYPE(x) == st->SharedList ||
+	       PyObject_TypeCheck(x, st->SharedList);
+}
+
+static inline bool
+is_dict_proxy(module_state *st, PyObject *x)
+{
+	return Py_TYPE(x) == st->SharedDict ||
+	       PyObject_TypeCheck(x, st->SharedDict);
+}
+
+/* Return the proxy of an object that the caller has a hold of, a new
+ * reference; the hold is consumed.  POSH_KIND_TUPLE gives a plain tuple with
+ * its elements decoded, POSH_KIND_INSTANCE goes to instance_wrap. */
+PyObject *proxy_wrap(heap_object *heap, posh_handle o, enum posh_kind kind);
+
+/* Make the proxy of that type for an object known to have none, consuming
+ * the hold. */
+PyObject *proxy_new(PyTypeObject *type, heap_object *heap, posh_handle o);
+
+/* If x is a proxy of any kind (list, dict, instance), give its heap
+ * (borrowed) and handle and return its kind, otherwise POSH_KIND_NONE.
+ * Raises nothing. */
+enum posh_kind proxy_check(module_state *state, PyObject *x, heap_object **heap,
+			   posh_handle *o);
+
+/* Slots and methods that both types have. */
+void proxy_dealloc(PyObject *self);
+PyObject *proxy_reduce_ex(PyObject *self, PyObject *protocol);
+PyObject *proxy_deepcopy(PyObject *self, PyObject *memo);
+PyObject *proxy_class_getitem(PyObject *type, PyObject *item);
+void proxy_free_lists_clear(module_state *state);
+
+/* Is the bytecode that runs an in-place operator (a += b)?  It decides
+ * whether a reflected operator may change its left operand. */
+int proxy_in_place(void);
+
+/*
+ * Values (values.c).
+ */
+
+/* Owns what a value in the making needs until the call that takes it is
+ * over.  Small ones live on the stack; encoder_clear() is idempotent. */
+typedef struct encoder encoder;
+struct encoder {
+	heap_object *heap;    /* borrowed */
+	struct chunk *chunks; /* memory */
+	char *at, *end;       /* room in the newest chunk */
+	PyObject *memo;     /* for share.c: id -> handle of this call; strong */
+	size_t holds, refs; /* how many of: */
+	size_t hold_room, ref_room;
+	posh_handle *hold; /* given back by encoder_clear */
+	PyObject **ref;    /* likewise */
+};
+
+static inline void
+encoder_init(encoder *e, heap_object *heap)
+{
+	e->heap = heap;
+	e->chunks = NULL;
+	e->at = e->end = NULL;
+	e->memo = NULL;
+	e->holds = e->refs = e->hold_room = e->ref_room = 0;
+	e->hold = NULL;
+	e->ref = NULL;
+}
+
+void encoder_finish(encoder *e);
+
+static inline void
+encoder_clear(encoder *e)
+{
+	if (UNLIKELY(e->chunks || e->holds || e->refs || e->memo || e->hold ||
+		     e->ref))
+		encoder_finish(e);
+}
+
+/* Return memory that lives as long as the encoder, or NULL with an
+ * exception. */
+void *encoder_alloc(encoder *e, size_t size);
+
+/* Hand over a hold; on failure (-1, an exception) it was given back. */
+int encoder_hold(encoder *e, posh_handle o);
+
+/* Keep an object alive: steals the reference, also on failure. */
+int encoder_keep(encoder *e, PyObject *x);
+
+/* Encode an immutable value or a proxy: 1.  Return 0 for anything else,
+ * with *out untouched: a plain object (also a tuple that has one in it) that
+ * share_into would copy.  -1 with an exception; a proxy of another heap is
+ * a WrongHeapError.  Runs no code of users.  x must stay alive during the
+ * call that takes *out. */
+int value_encode_plain(heap_object *heap, PyObject *x, struct posh_value *out,
+		       encoder *e);
+
+/* Encode anything: as above, else by share_into.  0, or -1. */
+int value_encode(heap_object *heap, PyObject *x, struct posh_value *out,
+		 encoder *e);
+
+/* Encode n objects into an array of the encoder; NULL with an exception. */
+struct posh_value *value_encode_array(heap_object *heap, PyObject *const *x,
+				      size_t n, encoder *e);
+
+/* Return the Python object of a value that a read gave, a new reference;
+ * consumes its hold. */
+PyObject *value_decode(heap_object *heap, const struct posh_value *v);
+
+/* Decode n values into new references, consuming their holds.  Everything
+ * that lies in the thread's buffer is decoded before any object is wrapped.
+ * On failure out is cleared and -1 returned. */
+int value_decode_array(heap_object *heap, struct posh_value *v, size_t n,
+		       PyObject **out);
+
+/* Give back the holds that came with n values. */
+void value_drop_array(heap_object *heap, const struct posh_value *v, size_t n);
+
+/* Between these no cyclic collection starts, so that nobody's finalizer
+ * calls libposh while its buffer is in use.  Nests. */
+int decode_begin(void);
+void decode_end(int token);
+
+/*
+ * Lists and dicts, for each other and for share.c.
+ */
+
+/* Return a plain list or dict of the same elements as of one moment. */
+PyObject *list_snapshot(proxy_object *p);
+PyObject *dict_snapshot(proxy_object *p);
+
+/* If x is a proxy of a list or dict or a view of one, return its plain
+ * snapshot, else x itself: a new reference. */
+PyObject *plain_operand(module_state *state, PyObject *x);
+
+PyObject *list_iter(PyObject *self);
+PyObject *list_reversed(PyObject *self, PyObject *unused);
+
+enum view_kind { VIEW_KEYS, VIEW_VALUES, VIEW_ITEMS };
+PyObject *dict_iter_new(proxy_object *p, enum view_kind what, bool reverse);
+PyObject *dict_view_new(proxy_object *p, enum view_kind what);
+
+/* Is the key in the dict?  1, 0 or -1. */
+int dict_contains(PyObject *self, PyObject *key);
+PyObject *dict_lookup(proxy_object *p, PyObject *key);
+
+/*
+ * Sharing (share.c) and instances of user classes (instance.c).
+ */
+
+/* Copy a plain object graph into the heap, as value_encode says: *out
+ * becomes a POSH_OBJECT whose hold is handed to the encoder (or a plain
+ * value).  0, or -1 with an exception. */
+int share_into(heap_object *heap, PyObject *x, struct posh_value *out,
+	       encoder *e);
+
+/* Return the proxy of an instance that has none, entering it in the heap's
+ * map; consumes the hold. */
+PyObject *instance_wrap(heap_object *heap, posh_handle o);
+
+/* If x is a proxy of an instance, give its heap (borrowed) and handle and
+ * return true. */
+bool instance_check(module_state *state, PyObject *x, heap_object **heap,
+		    posh_handle *o);
+
+/* Each file's part of the module: makes its types, adds its functions. */
+int errors_exec(PyObject *module, module_state *state);
+int values_exec(PyObject *module, module_state *state);
+int heap_exec(PyObject *module, module_state *state);
+int list_exec(PyObject *module, module_state *state);
+int listiter_exec(PyObject *module, module_state *state);
+int dict_exec(PyObject *module, module_state *state);
+int dictiter_exec(PyObject *module, module_state *state);
+int dictviews_exec(PyObject *module, module_state *state);
+int share_exec(PyObject *module, module_state *state);
+int instance_exec(PyObject *module, module_state *state);
+
+#endif
