@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* heap.h - the mapping of a heap into this process, and its growth. */
+#ifndef POSH_HEAP_H
+#define POSH_HEAP_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "layout.h"
+#include "posh.h"
+
+struct posh__self;
+
+/* What this process keeps of the holds it has; see hold.h. */
+struct posh__holds {
+	posh__half lock;      /* private; 0 or 1, 2: somebody sleeps */
+	unsigned bits;        /* log2 of the table's entries */
+	uint64_t table;       /* offset of the shared table */
+	uint64_t used;        /* entries that are not 0, tombs too */
+	uint64_t live;        /* entries in a state */
+	uint32_t *count;      /* users of each entry */
+};
+
+struct posh_heap {
+	char *base;
+	struct posh__header *hdr; /* == base */
+	struct posh__member *member;
+	uint32_t index;   /* of the member entry */
+	bool closed;      /* calls return -ESHUTDOWN */
+	bool fences;      /* no membarrier: fence at each entry */
+	posh__word *cookie; /* in a page that a fork wipes; 1 */
+	pthread_key_t key;  /* the thread's struct posh__self */
+	uint64_t limit;   /* cached hdr->size; see posh__inside */
+	struct posh__holds holds;
+	void *(*before)(void *);
+	void (*after)(void *, void *);
+	void *hook_arg;
+
+	/* heap.c, member.c and fork.c only. */
+	int fd;           /* to pass on, to grow */
+	int token;        /* its description owns the member's byte */
+	unsigned refs;    /* opens of the same file */
+	char *path;       /* of a named heap, or NULL */
+	dev_t dev;
+	ino_t ino;
+	pthread_mutex_t lock; /* of selves and of attach in this process */
+	struct posh__self *selves;
+	struct posh_heap *next; /* of the process's list of heaps */
+	int child_token;  /* fork: made in prepare */
+	uint32_t child_index, child_tid;
+};
+
+static inline void *
+posh__at(const struct posh_heap *h, uint64_t handle)
+{
+	return h->base + handle;
+}
+
+static inline struct posh__object *
+posh__object(const struct posh_heap *h, uint64_t handle)
+{
+	return (struct posh__object *)(h->base + handle);
+}
+
+/* May bytes at this offset be read without a fault?  Anything may be asked:
+ * what a reader follows may be stale. */
+static inline bool
+posh__inside(struct posh_heap *h, uint64_t off, uint64_t bytes)
+{
+	if (bytes <= h->limit && off <= h->limit - bytes)
+		return true;
+	h->limit = posh__load(&h->hdr->size);
+	return bytes <= h->limit && off <= h->limit - bytes;
+}
+
+/* Make the heap at least one step (POSH__GROW) and n spans larger.  for_holds:
+ * may go beyond max_size, by the reserve of the hold tables.  Serialized by
+ * hdr->grow_lock; idempotent, so that a death in the middle is nothing.
+ *   -ENOMEM  max_size, machine, cgroup or file system is full */
+int posh__heap_grow(struct posh__self *self, uint64_t n, bool for_holds);
+
+/* Allocate the file's pages of [off, off + bytes). */
+int posh__heap_populate(struct posh_heap *h, uint64_t off, uint64_t bytes);
+
+/* Give the pages of a range back to the system; they read as zero. */
+void posh__heap_punch(struct posh_heap *h, uint64_t off, uint64_t bytes);
+
+#endif

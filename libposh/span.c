@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT */
+/* span.c - the table of spans.
+ *
+ * The truth about a span is its word in the table; three bit maps are hints
+ * where to look first.  A bit may be set without reason, and costs a look;
+ * it is missing without reason only while the one who owes it lives, and
+ * recovery pays the debt.  Setting a bit twice is setting it once, which is
+ * what a list could not offer a process that may die between any two
+ * stores: there is nothing to be torn, and nothing to be ABA.
+ *
+ * STATES  (POSH__SPAN_ in layout.h)
+ *
+ *   FREE --> CLAIMED(t) --> OWNED(t) --------> LIMBO(stamp) --> CLAIMED
+ *                 |          |    ^  all free       ^
+ *                 |    leave v    | claim           |
+ *                 |         ORPHAN                  |
+ *                 +---> RUN or HOLDS, CONT ... -----+
+ *
+ * INVARIANTS
+ *   I1  only the thread that a CLAIMED or OWNED word names writes the span's
+ *       header and private list;
+ *   I2  every CLAIMED span, and every span in a list of spans that is about
+ *       to leave it, lies in the range that its thread's span_busy names;
+ *   I3  a LIMBO span is entered again only when its stamp is before the
+ *       horizon (quiesce.h);
+ *   I4  a run's first word says RUN or HOLDS before any CONT is given up,
+ *       and until all of them are.
+ *
+ * PROGRESS  claiming one span is lock-free: a failed compare-and-swap means
+ * that another thread got it.  Growth is not (grow.c).
+ *
+ * STEPS     effect                          if the process dies here
+ *   span.1  span_busy names the range       recovery finds nothing claimed
+ *   span.2  one span CLAIMED                recovery frees it
+ *   span.3  CONT of a run stored            as span.2
+ *   span.4  RUN or HOLDS stored             recovery gives it back unless
+ *                                           its block was born
+ *   span.5  span_busy before giving         recovery gives it back
+ *   span.6  a CONT is LIMBO                 recovery goes on from here (I4)
+ *   span.7  the first is LIMBO              the bit may be missing:
+ *                                           recovery sets it
+ *   span.8  marked                          nothing is left to do
+ */
+#include "config.h"
+
+#include "quiesce.h"
+#include "span.h"
+
+#define BUSY(first, n) ((uint64_t)(n) << 32 | (first))
+
+static posh__word *
+map_word(struct posh_heap *h, enum posh__map map, uint64_t n)
+{
+	uint64_t words = (h->hdr->nspans + 63) / 64;
+
+	return (posh__word *)(h->base + h->hdr->bits_off) + map * words +
+	       n / 64;
+}
+
+void
+posh__span_mark(struct posh_heap *h, enum posh__map map, uint64_t n)
+{
+	posh__or(map_word(h, map, n), UINT64_C(1) << n % 64);
+}
+
+void
+posh__span_unmark(struct posh_heap *h, enum posh__map map, uint64_t n)
+{
+	posh__and(map_word(h, map, n), ~(UINT64_C(1) << n % 64));
+}
+
+bool
+posh__span_marked(struct posh_heap *h, enum posh__map map, uint64_t n)
+{
+	return posh__load(map_word(h, map, n)) >> n % 64 & 1;
+}
+
+static uint64_t
+span_end(struct posh_heap *h)
+{
+	uint64_t n = posh__load(&h->hdr->size) >> POSH__SPAN_BITS;
+
+	return n < h->hdr->nspans ? n : h->hdr->nspans;
+}
+
+uint64_t
+posh__span_next(struct posh_heap *h, enum posh__map map, uint64_t n)
+{
+	uint64_t end = span_end(h);
+
+	while (n < end) {
+		uint64_t w = posh__load(map_word(h, map, n)) >> n % 64;
+
+		if (w) {
+			n += (uint64_t)__builtin_ctzll(w);
+			return n < end ? n : 0;
+		}
+		n = (n | 63) + 1;
+	}
+	return 0;
+}
+
+/* Who looks for a span: the horizon is found out when first needed. */
+struct hunt {
+	struct posh__self *self;
+	bool asked, known;
+	uint32_t horizon;
+};
+
+/* May the span of this word be entered? */
+static bool
+open_to(struct hunt *q, uint64_t w)
+{
+	if (POSH__SPAN_STATE(w) == POSH__SPAN_FREE)
+		return true;
+	if (POSH__SPAN_STATE(w) != POSH__SPAN_LIMBO)
+		return false;
+	if (!q->asked) {
+		q->asked = true;
+		q->known = posh__epoch_horizon(q->self->h, &q->horizon);
+	}
+	return q->known && posh__epoch_before(POSH__SPAN_STAMP(w), q->horizon);
+}
+
+/* Claim span n; its bit goes, or stays with whoever has the span. */
+static bool
+enter(struct hunt *q, uint64_t n)
+{
+	struct posh_heap *h = q->self->h;
+	posh__word *word = posh__span_word(h, n);
+	uint64_t w = posh__load(word);
+
+	if (open_to(q, w) &&
+	    posh__cas(word, w,
+		      POSH__SPAN_WORD(POSH__SPAN_CLAIMED, 0, q->self->tid,
+				      0))) {
+		POSH_STEP("span.2");
+		posh__span_unmark(h, POSH__MAP_FREE, n);
+		return true;
+	}
+	if (POSH__SPAN_STATE(w) != POSH__SPAN_LIMBO &&
+	    POSH__SPAN_STATE(w) != POSH__SPAN_FREE) {
+		/* A bit without reason; unless the span is being freed
+		 * just now. */
+		posh__span_unmark(h, POSH__MAP_FREE, n);
+		w = posh__load(word);
+		if (POSH__SPAN_STATE(w) == POSH__SPAN_FREE ||
+		    POSH__SPAN_STATE(w) == POSH__SPAN_LIMBO)
+			posh__span_mark(h, POSH__MAP_FREE, n);
+	}
+	return false;
+}
+
+static void
+release(struct posh_heap *h, uint64_t n, uint64_t w)
+{
+	posh__store(posh__span_word(h, n), w);
+	posh__span_mark(h, POSH__MAP_FREE, n);
+	if (n < posh__peek(&h->hdr->free_hint))
+		posh__store(&h->hdr->free_hint, n);
+}
+
+/* One pass over the marked spans from `from` to `to`. */
+static uint64_t
+find_one(struct hunt *q, uint64_t from, uint64_t to)
+{
+	struct posh_heap *h = q->self->h;
+	uint64_t n;
+
+	for (n = posh__span_next(h, POSH__MAP_FREE, from); n && n < to;
+	     n = posh__span_next(h, POSH__MAP_FREE, n + 1)) {
+		posh__store(&q->self->t->span_busy, BUSY(n, 1));
+		POSH_STEP("span.1");
+		if (enter(q, n))
+			return n;
+	}
+	return 0;
+}
+
+int
+posh__span_claim(struct posh__self *self, unsigned cls, uint64_t *out)
+{
+	struct posh_heap *h = self->h;
+
+	(void)cls;
+	for (;;) {
+		struct hunt q = {self, false, false, 0};
+		uint64_t hint = posh__peek(&h->hdr->free_hint), n;
+		int rc;
+
+		n = find_one(&q, hint, UINT64_MAX);
+		if (!n)
+			n = find_one(&q, h->hdr->first, hint);
+		if (n) {
+			posh__store(&h->hdr->free_hint, n + 1);
+			*out = n;
+			return 0;
+		}
+		posh__store(&self->t->span_busy, 0);
+		rc = posh__heap_grow(self, 1, false);
+		if (rc)
+			return rc;
+	}
+}
+
+/* Claim n adjoining spans from first on, or none. */
+static bool
+enter_all(struct hunt *q, posh__word *busy, uint64_t first, uint32_t n)
+{
+	struct posh_heap *h = q->self->h;
+	uint32_t i;
+
+	posh__store(busy, BUSY(first, n));
+	POSH_STEP("span.1");
+	for (i = 0; i < n; i++)
+		if (!enter(q, first + i))
+			break;
+	if (i == n)
+		return true;
+	while (i-- > 0)
+		release(h, first + i,
+			POSH__SPAN_WORD(POSH__SPAN_FREE, 0, 0, 0));
+	posh__store(busy, 0);
+	return false;
+}
+
+/* The first of n adjoining spans that all may be entered, from n0 on. */
+static uint64_t
+find_run(struct hunt *q, uint64_t n0, uint32_t n)
+{
+	struct posh_heap *h = q->self->h;
+	uint64_t first = 0, i;
+
+	for (i = posh__span_next(h, POSH__MAP_FREE, n0); i;
+	     i = posh__span_next(h, POSH__MAP_FREE, i + 1)) {
+		if (!open_to(q, posh__load(posh__span_word(h, i)))) {
+			first = 0;
+			continue;
+		}
+		if (!first || i - first >= n)
+			first = i;
+		else if (!posh__span_marked(h, POSH__MAP_FREE, i - 1) ||
+			 !open_to(q, posh__load(posh__span_word(h, i - 1))))
+			first = i;
+		if (i - first + 1 == n)
+			return first;
+	}
+	return 0;
+}
+
+int
+posh__span_run(struct posh__self *self, unsigned st, uint32_t n,
+	       posh__word *busy, uint64_t *out)
+{
+	struct posh_heap *h = self->h;
+	uint32_t owner = st == POSH__SPAN_HOLDS ?
+				 (uint32_t)(self->m - posh__member_at(h, 0)) :
+				 self->tid;
+	uint32_t i;
+
+	for (;;) {
+		struct hunt q = {self, false, false, 0};
+		uint64_t first = h->hdr->first;
+		int rc;
+
+		while ((first = find_run(&q, first, n)) != 0) {
+			if (enter_all(&q, busy, first, n))
+				break;
+			first++;
+		}
+		if (!first) {
+			rc = posh__heap_grow(self, n, st == POSH__SPAN_HOLDS);
+			if (rc)
+				return rc;
+			continue;
+		}
+		for (i = 1; i < n; i++) {
+			posh__store(posh__span_word(h, first + i),
+				    POSH__SPAN_WORD(POSH__SPAN_CONT, 0, 0, i));
+			POSH_STEP("span.3");
+		}
+		posh__store(posh__span_word(h, first),
+			    POSH__SPAN_WORD(st, POSH__CLASS_RUN, owner, n));
+		POSH_STEP("span.4");
+		*out = first;
+		return 0;
+	}
+}
+
+void
+posh__span_give(struct posh__self *self, uint64_t first)
+{
+	struct posh_heap *h = self->h;
+	uint64_t w = posh__load(posh__span_word(h, first));
+	unsigned st = POSH__SPAN_STATE(w);
+	uint64_t limbo = POSH__SPAN_WORD(POSH__SPAN_LIMBO, 0, 0,
+					 posh__epoch_stamp(h));
+	uint32_t i = st == POSH__SPAN_RUN || st == POSH__SPAN_HOLDS ?
+			     POSH__SPAN_STAMP(w) :
+			     1;
+
+	/* Those that a predecessor gave up before it died may have a new
+	 * owner already; a CONT that counts from here is ours. */
+	while (--i > 0) {
+		uint64_t cont = POSH__SPAN_WORD(POSH__SPAN_CONT, 0, 0, i);
+
+		if (posh__load(posh__span_word(h, first + i)) != cont)
+			continue;
+		release(h, first + i, limbo);
+		POSH_STEP("span.6");
+	}
+	posh__store(posh__span_word(h, first), limbo);
+	POSH_STEP("span.7");
+	release(h, first, limbo);
+	POSH_STEP("span.8");
+}
+
+/* Take span n out of the list of its owner's spans, if it is there. */
+static void
+unlist(struct posh__self *self, uint64_t n)
+{
+	struct posh_heap *h = self->h;
+	uint64_t end = span_end(h), left = end;
+	posh__word *link = &self->t->spans;
+
+	while (posh__peek(link) && posh__peek(link) < end && left-- > 0) {
+		struct posh__span *s = posh__span_at(h, posh__peek(link));
+
+		if (posh__peek(link) == n) {
+			posh__store(link, posh__peek(&s->next));
+			return;
+		}
+		link = &s->next;
+	}
+}
+
+static bool
+all_free(struct posh__span *s)
+{
+	uint64_t n = posh__peek(&s->word0) >> 32 & 0xffff, i;
+
+	for (i = 0; i < n; i++)
+		if (posh__load(&s->state[i]))
+			return false;
+	return true;
+}
+
+/* Settle a single span or a run's first that span_busy names. */
+static void
+settle_first(struct posh__self *self, uint64_t n)
+{
+	struct posh_heap *h = self->h;
+	posh__word *word = posh__span_word(h, n);
+	uint64_t w = posh__load(word);
+	struct posh__span *s = posh__span_at(h, n);
+
+	switch (POSH__SPAN_STATE(w)) {
+	case POSH__SPAN_OWNED:
+		if (POSH__SPAN_OWNER(w) != self->tid)
+			return;
+		unlist(self, n);
+		if (all_free(s)) {
+			posh__span_give(self, n);
+			return;
+		}
+		posh__span_mark(h, POSH__MAP_ORPHAN, n);
+		posh__store(word,
+			    POSH__SPAN_WORD(POSH__SPAN_ORPHAN,
+					    POSH__SPAN_CLASS(w), 0, 0));
+		return;
+	case POSH__SPAN_RUN:
+		if (POSH__SPAN_OWNER(w) == self->tid &&
+		    POSH__SPAN_STAMP(w) && !posh__load(&s->state[0]))
+			posh__span_give(self, n);
+		return;
+	case POSH__SPAN_FREE:
+	case POSH__SPAN_LIMBO:
+		posh__span_mark(h, POSH__MAP_FREE, n);
+	}
+}
+
+void
+posh__span_settle(struct posh__self *self, posh__word *busy)
+{
+	struct posh_heap *h = self->h;
+	uint64_t b = posh__load(busy);
+	uint64_t first = b & 0xffffffff, n = b >> 32, i;
+	uint64_t claimed =
+		POSH__SPAN_WORD(POSH__SPAN_CLAIMED, 0, self->tid, 0);
+
+	if (!b)
+		return;
+	if (first >= h->hdr->first && first + n <= span_end(h)) {
+		uint64_t head = posh__load(posh__span_word(h, first));
+		bool whole = POSH__SPAN_STATE(head) == POSH__SPAN_RUN ||
+			     POSH__SPAN_STATE(head) == POSH__SPAN_HOLDS;
+
+		for (i = 0; i < n; i++) {
+			posh__word *word = posh__span_word(h, first + i);
+			uint64_t w = posh__load(word);
+
+			/* A CONT counts as claimed until the head is whole:
+			 * then the run ahead of it is ours. */
+			if (w == claimed ||
+			    (i > 0 && !whole && head == claimed &&
+			     w == POSH__SPAN_WORD(POSH__SPAN_CONT, 0, 0, i)))
+				release(h, first + i,
+					POSH__SPAN_WORD(POSH__SPAN_FREE, 0, 0,
+							0));
+		}
+		settle_first(self, first);
+	}
+	posh__store(busy, 0);
+}

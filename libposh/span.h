@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* span.h - the table of spans: who has which 64 KiB, and for what. */
+#ifndef POSH_SPAN_H
+#define POSH_SPAN_H
+
+#include "thread.h"
+
+#define POSH__SPAN_STATE(w) ((unsigned)((w) & 0xff))
+#define POSH__SPAN_CLASS(w) ((unsigned)((w) >> 8 & 0xff))
+#define POSH__SPAN_OWNER(w) ((uint32_t)((w) >> 16 & 0xffff))
+#define POSH__SPAN_STAMP(w) ((uint32_t)((w) >> 32))
+#define POSH__SPAN_WORD(st, cls, owner, stamp) \
+	((uint64_t)(st) | (uint64_t)(cls) << 8 | (uint64_t)(owner) << 16 | \
+	 (uint64_t)(stamp) << 32)
+#define POSH__CLASS_RUN 255
+
+static inline posh__word *
+posh__span_word(const struct posh_heap *h, uint64_t n)
+{
+	return (posh__word *)(h->base + h->hdr->spans_off) + n;
+}
+
+static inline struct posh__span *
+posh__span_at(const struct posh_heap *h, uint64_t n)
+{
+	return (struct posh__span *)(h->base + (n << POSH__SPAN_BITS));
+}
+
+/* The bit maps: hints, where to look first. */
+enum posh__map { POSH__MAP_FREE, POSH__MAP_ORPHAN, POSH__MAP_REMOTE };
+void posh__span_mark(struct posh_heap *h, enum posh__map map, uint64_t n);
+void posh__span_unmark(struct posh_heap *h, enum posh__map map, uint64_t n);
+bool posh__span_marked(struct posh_heap *h, enum posh__map map, uint64_t n);
+/* The first marked span at or after n, or 0. */
+uint64_t posh__span_next(struct posh_heap *h, enum posh__map map, uint64_t n);
+
+/* Claim one free span for a class of self, or n adjoining ones for state st
+ * (RUN, HOLDS); grows the heap when there is none.  The first span's number
+ * is in self->t->span_busy (or *busy) until the caller clears it.
+ *   -ENOMEM */
+int posh__span_claim(struct posh__self *self, unsigned cls, uint64_t *out);
+int posh__span_run(struct posh__self *self, unsigned st, uint32_t n,
+		   posh__word *busy, uint64_t *out);
+
+/* Give spans back: to LIMBO, and from there to FREE once every thread that
+ * was inside has left. */
+void posh__span_give(struct posh__self *self, uint64_t first);
+
+/* Finish or undo the claim or the giving that a dead thread was in. */
+void posh__span_settle(struct posh__self *self, posh__word *busy);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* thread.h - the calling thread's entry, and its quiescent points.
+ *
+ * Every call on a heap runs between posh__enter_read or posh__enter_write
+ * and posh__leave, which store the thread's active word: what it has seen of
+ * the heap before the enter it will not look at after it.  Waits are
+ * outside.  A writer stands still at the enter while hdr->gate is shut.
+ */
+#ifndef POSH_THREAD_H
+#define POSH_THREAD_H
+
+#include <errno.h>
+
+#include "heap.h"
+
+enum { POSH__CLASSES = 48 };
+
+struct posh__scratch;
+
+/* A monitor that the thread is inside. */
+struct posh__held {
+	uint64_t object;
+	uint32_t depth;
+	bool odd; /* it made the sequence odd */
+};
+
+/* A thread of this process attached to a heap; or, in a recovery, somebody
+ * who acts for a dead one. */
+struct posh__self {
+	struct posh_heap *h;
+	struct posh__thread *t;
+	struct posh__member *m;
+	uint32_t tid;  /* thread entry */
+	uint32_t name; /* generation << 16 | tid: what lock words hold */
+	bool acting;   /* for a dead thread: nothing is private */
+
+	struct posh__held *held; /* a stack */
+	unsigned nheld, held_max;
+
+	uint32_t *avail[POSH__CLASSES]; /* own spans that may have blocks */
+	uint32_t navail[POSH__CLASSES], avail_max[POSH__CLASSES];
+	uint32_t empty[POSH__CLASSES]; /* the class's spare span, or 0 */
+
+	struct posh__scratch *scratch; /* what reads return by pointer */
+
+	struct posh__self *next, *prev; /* the heap's list */
+};
+
+int posh__enter_slow(struct posh_heap *h, struct posh__self **out);
+void posh__gate_wait(struct posh__self *self);
+
+static inline int
+posh__self(struct posh_heap *h, struct posh__self **out)
+{
+	if (__builtin_expect(h->closed || !posh__peek(h->cookie), 0))
+		return posh__enter_slow(h, out);
+	*out = (struct posh__self *)pthread_getspecific(h->key);
+	if (__builtin_expect(!*out, 0))
+		return posh__enter_slow(h, out);
+	return 0;
+}
+
+static inline void
+posh__begin(struct posh__self *self, uint64_t bits)
+{
+	/* Plain: whoever needs to know runs a membarrier first. */
+	posh__store(&self->t->active,
+		    posh__peek(&self->h->hdr->epoch) << 2 | bits);
+	if (__builtin_expect(self->h->fences, 0))
+		posh__fence();
+	posh__compiler_fence();
+}
+
+static inline int
+posh__enter_read(struct posh_heap *h, struct posh__self **out)
+{
+	int rc = posh__self(h, out);
+
+	if (rc == 0)
+		posh__begin(*out, 1);
+	return rc;
+}
+
+static inline int
+posh__enter_write(struct posh_heap *h, struct posh__self **out)
+{
+	int rc = posh__self(h, out);
+
+	if (rc)
+		return rc;
+	posh__begin(*out, 3);
+	if (__builtin_expect(posh__peek(&h->hdr->gate) != 0, 0))
+		posh__gate_wait(*out);
+	return 0;
+}
+
+static inline void
+posh__leave(struct posh__self *self)
+{
+	posh__store(&self->t->active, 0);
+}
+
+static inline struct posh__thread *
+posh__thread_at(const struct posh_heap *h, uint32_t tid)
+{
+	return (struct posh__thread *)(h->base + h->hdr->threads_off) + tid;
+}
+
+static inline struct posh__member *
+posh__member_at(const struct posh_heap *h, uint32_t index)
+{
+	return (struct posh__member *)(h->base + h->hdr->members_off) + index;
+}
+
+#define POSH__THREAD_STATE(w)  ((unsigned)((w) & 0xff))
+#define POSH__THREAD_MEMBER(w) ((uint32_t)((w) >> 8 & 0xffff))
+#define POSH__THREAD_GEN(w)    ((uint32_t)((w) >> 32 & 0x7fff))
+#define POSH__THREAD_WORD(gen, member, st) \
+	((uint64_t)(gen) << 32 | (uint64_t)(member) << 8 | (st))
+
+/* Claim a thread entry for member m (-EAGAIN: none is left), or give it
+ * back: its generation grows, nothing of the old name is valid any more. */
+int posh__thread_claim(struct posh_heap *h, uint32_t member, uint32_t *tid);
+void posh__thread_release(struct posh_heap *h, uint32_t tid);
+
+/* Is the thread of this name (generation << 16 | entry) gone?  If so and
+ * *member is not NULL, it gets the member to recover, or UINT32_MAX where
+ * there is nothing to recover because the entry was purged. */
+bool posh__name_dead(struct posh_heap *h, uint32_t name, uint32_t *member);
+
+/* member.c */
+
+/* Is this member a dead one?  Asks the kernel: about 1 microsecond. */
+bool posh__member_dead(struct posh_heap *h, uint32_t index);
+
+/* Take a member entry for this process and a hold table; then recover whoever
+ * is dead.  And the reverse. */
+int posh__member_attach(struct posh_heap *h);
+void posh__member_detach(struct posh_heap *h);
+
+/* Recover every dead member of the heap; returns how many. */
+int posh__member_reap(struct posh__self *self);
+
+/* Wait for *w to change from the value seen: at most ns nanoseconds and 5 ms.
+ * Leaves the quiescent state and calls the wait hooks; 0, or -EINTR as
+ * posh.h says. */
+int posh__sleep(struct posh__self *self, posh__half *w, uint32_t seen,
+		int64_t ns);
+void posh__wake(posh__half *w, int n);
+
+/* The private lock of a process: spins, then sleeps. */
+void posh__private_lock(posh__half *w);
+void posh__private_unlock(posh__half *w);
+
+/* recover.c */
+
+/* Recover member m, which is dead (or, leaving: is self's own).  0, or -EBUSY:
+ * somebody alive is at it. */
+int posh__recover(struct posh__self *self, uint32_t m, bool leaving);
+
+/* Settle what a thread owns before its entry is given back: intent, values,
+ * monitors (those of its held list), spans. */
+void posh__thread_settle(struct posh__self *self);
+
+/* Let the members of a heap that nobody lives in be purged: first attach. */
+
+#endif
