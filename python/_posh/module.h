@@ -25,6 +25,7 @@
 #include <Python.h>
 
 #include "posh.h"
+#include <errno.h>
 #include <structmember.h>
 
 #if PY_VERSION_HEX < 0x030a0000
@@ -103,7 +104,18 @@ Py_NewRef(PyObject *x)
 	X(PyObject, dict_items)
 
 /* What share.c and instance.c keep: append here. */
-#define STATE_SHARING(X) X(PyTypeObject, InstanceRef)
+#define STATE_SHARING(X)                                                       \
+	X(PyTypeObject, InstanceRef)                                           \
+	X(PyTypeObject, InstanceClass)                                         \
+	X(PyTypeObject, InstanceLayout)                                        \
+	X(PyTypeObject, InstanceBase)                                          \
+	X(PyTypeObject, InstanceSlowBase)                                      \
+	X(PyTypeObject, Attribute)                                             \
+	X(PyTypeObject, Monitored)                                             \
+	X(PyObject, resolve_class)                                             \
+	X(PyObject, not_shareable)                                             \
+	X(PyTypeObject, MonitoredProperty)                                     \
+	X(PyObject, monitor)
 
 #define STATE_ALL(X)                                                           \
 	STATE_ERRORS(X)                                                        \
@@ -156,8 +168,8 @@ struct heap_object {
 	heap_object *next; /* in state->heaps */
 	unsigned opens;    /* closes that are to come */
 	unsigned waiting;  /* threads in a wait, without the GIL */
-	unsigned quiet;    /* > 0: waits don't run signal handlers */
 	char closed;
+	PyObject *layouts; /* of instances (layout.c), strong or NULL */
 	PyObject *weakrefs;
 };
 
@@ -173,7 +185,11 @@ void heap_leave(heap_object *heap, posh_handle o, PyObject *proxy);
 
 /* Give back a hold, from a dealloc or anywhere: runs no Python code and
  * keeps a pending exception. */
-void heap_drop(heap_object *heap, posh_handle o);
+static inline void
+heap_drop(heap_object *heap, posh_handle o)
+{
+	posh_object_drop(heap->h, o);
+}
 
 /* Return the heap that an optional argument names, a new reference: NULL
  * and None are the default heap; else NULL with an exception. */
@@ -189,6 +205,17 @@ PyObject *error_set(module_state *state, int64_t rc);
 
 /* The same for opening the heap of that name (or NULL). */
 PyObject *error_set_heap(module_state *state, int64_t rc, PyObject *name);
+
+/* Handle the signal that ended a call with -EINTR: true if the call is to
+ * be repeated, false with the handler's exception. */
+bool error_again(void);
+
+/* Make a call of libposh that may wait, and repeat it after signals whose
+ * handlers raise nothing. */
+#define CALL(rc, call)                                                         \
+	do                                                                     \
+		(rc) = (call);                                                 \
+	while (UNLIKELY((rc) == -EINTR) && error_again())
 
 /* KeyError(key), also for keys that are tuples. */
 void error_set_key(PyObject *key);
@@ -349,6 +376,8 @@ PyObject *list_reversed(PyObject *self, PyObject *unused);
 enum view_kind { VIEW_KEYS, VIEW_VALUES, VIEW_ITEMS };
 PyObject *dict_iter_new(proxy_object *p, enum view_kind what, bool reverse);
 PyObject *dict_view_new(proxy_object *p, enum view_kind what);
+/* Return the same view of a plain snapshot. */
+PyObject *dict_view_plain(PyObject *view);
 
 /* Is the key in the dict?  1, 0 or -1. */
 int dict_contains(PyObject *self, PyObject *key);

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* module.c - the module posh._posh: state, hooks, and start.
+ *
+ * One interpreter a process: members and threads of a heap are those of
+ * the process, and two interpreters would take each other's proxies.
+ */
+#include "module.h"
+
+module_state *posh_state;
+
+/*
+ * Hooks.
+ */
+
+static int
+set_hook(module_state *st, PyObject *name, PyObject *value)
+{
+	const char *s = PyUnicode_AsUTF8(name);
+	PyObject *old;
+
+	if (!s)
+		return -1;
+#define X(type, hook)                                                          \
+	if (strcmp(s, #hook) == 0) {                                           \
+		old = (PyObject *)st->hook;                                    \
+		st->hook = (type *)Py_NewRef(value);                           \
+		Py_XDECREF(old);                                               \
+		return 0;                                                      \
+	}
+	STATE_HOOKS(X)
+#undef X
+	PyErr_Format(PyExc_TypeError, "there is no hook %R", name);
+	return -1;
+}
+
+/* A type for proxies must be laid out as they are. */
+static int
+check_hook(module_state *st, PyObject *name, PyObject *value)
+{
+	PyTypeObject *base = NULL;
+
+	if (PyUnicode_CompareWithASCIIString(name, "list_type") == 0)
+		base = st->SharedList;
+	else if (PyUnicode_CompareWithASCIIString(name, "dict_type") == 0)
+		base = st->SharedDict;
+	else if (PyCallable_Check(value))
+		return 0;
+	if (base && PyType_Check(value) &&
+	    PyType_IsSubtype((PyTypeObject *)value, base))
+		return 0;
+	PyErr_Format(PyExc_TypeError, "bad value for hook %R", name);
+	return -1;
+}
+
+static PyObject *
+set_hooks(PyObject *module, PyObject *args, PyObject *kwds)
+{
+	module_state *st = PyModule_GetState(module);
+	PyObject *name, *value;
+	Py_ssize_t at = 0;
+
+	if (PyTuple_GET_SIZE(args)) {
+		PyErr_SetString(PyExc_TypeError, "hooks are named");
+		return NULL;
+	}
+	while (kwds && PyDict_Next(kwds, &at, &name, &value))
+		if (check_hook(st, name, value) < 0 ||
+		    set_hook(st, name, value) < 0)
+			return NULL;
+	Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+	{"_set_hooks", (PyCFunction)(void (*)(void))set_hooks,
+	 METH_VARARGS | METH_KEYWORDS,
+	 "_set_hooks(**hooks)\n--\n\nConnect the package's own functions."},
+	{NULL, NULL, 0, NULL}};
+
+/*
+ * Start and end.
+ */
+
+typedef int (*exec_function)(PyObject *module, module_state *state);
+
+static const exec_function execs[] = {
+	errors_exec, values_exec,   heap_exec,      list_exec,  listiter_exec,
+	dict_exec,   dictiter_exec, dictviews_exec, share_exec, instance_exec,
+};
+
+static int
+module_exec(PyObject *module)
+{
+	module_state *st = PyModule_GetState(module);
+	size_t i;
+
+	if (posh_state) {
+		PyErr_SetString(PyExc_ImportError,
+				"posh works in one interpreter of a process "
+				"and is loaded already");
+		return -1;
+	}
+	posh_state = st;
+	for (i = 0; i < sizeof(execs) / sizeof(*execs); i++)
+		if (execs[i](module, st) < 0)
+			goto fail;
+	if (PyModule_AddStringConstant(module, "version", posh_version()) < 0)
+		goto fail;
+	return 0;
+fail:
+	posh_state = NULL;
+	return -1;
+}
+
+static int
+module_traverse(PyObject *module, visitproc visit, void *arg)
+{
+	module_state *st = PyModule_GetState(module);
+
+#define X(type, name) Py_VISIT(st->name);
+	STATE_ALL(X)
+#undef X
+	return 0;
+}
+
+static int
+module_clear(PyObject *module)
+{
+	module_state *st = PyModule_GetState(module);
+
+#define X(type, name) Py_CLEAR(st->name);
+	STATE_HOOKS(X)
+#undef X
+	(void)st;
+	return 0;
+}
+
+/* Proxies may outlive the module, and need its types and errors: the state
+ * of the one interpreter stays as it is. */
+static void
+module_free(void *module)
+{
+	module_state *st = PyModule_GetState(module);
+
+	if (st)
+		proxy_free_lists_clear(st);
+}
+
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, module_exec},
+#ifdef Py_mod_multiple_interpreters
+				   {Py_mod_multiple_interpreters,
+				    Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#endif
+				   {0, NULL}};
+
+static PyModuleDef module_def = {
+	PyModuleDef_HEAD_INIT,          .m_name = "posh._posh",
+	.m_doc = "The C part of posh.", .m_size = sizeof(module_state),
+	.m_methods = functions,         .m_slots = slots,
+	.m_traverse = module_traverse,  .m_clear = module_clear,
+	.m_free = module_free,
+};
+
+PyMODINIT_FUNC PyInit__posh(void);
+PyMODINIT_FUNC
+PyInit__posh(void)
+{
+	return PyModuleDef_Init(&module_def);
+}

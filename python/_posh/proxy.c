@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/* proxy.c - what proxies of lists and dicts have in common.
+ *
+ * A proxy that nobody uses any more goes to a free list, for it is what
+ * matrix[row][column] makes and drops each time.  Subtypes made in Python
+ * are allocated as usual.
+ */
+#include "module.h"
+
+#include <errno.h>
+
+static struct free_list *
+free_list_of(module_state *st, PyTypeObject *type)
+{
+	if (type == st->SharedList)
+		return &st->free_lists;
+	if (type == st->SharedDict)
+		return &st->free_dicts;
+	return NULL;
+}
+
+PyObject *
+proxy_new(PyTypeObject *type, heap_object *heap, posh_handle o)
+{
+	struct free_list *list = free_list_of(heap->state, type);
+	proxy_object *p;
+
+	if (LIKELY(list && list->count)) {
+		p = list->item[--list->count];
+		PyObject_Init((PyObject *)p, type);
+	} else {
+		p = (proxy_object *)type->tp_alloc(type, 0);
+	}
+	if (!p) {
+		heap_drop(heap, o);
+		return NULL;
+	}
+	p->heap = (heap_object *)Py_NewRef((PyObject *)heap);
+	p->handle = o;
+	p->grown = 0;
+	p->weakrefs = NULL;
+	if (UNLIKELY(heap_enter(heap, o, (PyObject *)p) < 0)) {
+		Py_DECREF(p);
+		return NULL;
+	}
+	return (PyObject *)p;
+}
+
+void
+proxy_dealloc(PyObject *self)
+{
+	PyTypeObject *tp = Py_TYPE(self);
+	proxy_object *p = (proxy_object *)self;
+	heap_object *heap = p->heap;
+	struct free_list *list = NULL;
+
+	if (UNLIKELY(p->weakrefs != NULL))
+		PyObject_ClearWeakRefs(self);
+	if (LIKELY(heap != NULL)) {
+		heap_leave(heap, p->handle, self);
+		heap_drop(heap, p->handle);
+		list = free_list_of(heap->state, tp);
+		Py_DECREF(heap);
+	}
+	if (LIKELY(list && list->count < FREE_PROXIES))
+		list->item[list->count++] = p;
+	else
+		tp->tp_free(self);
+	Py_DECREF(tp);
+}
+
+void
+proxy_free_lists_clear(module_state *st)
+{
+	while (st->free_lists.count)
+		PyObject_Free(st->free_lists.item[--st->free_lists.count]);
+	while (st->free_dicts.count)
+		PyObject_Free(st->free_dicts.item[--st->free_dicts.count]);
+}
+
+/* Read a tuple that is an object; the caller keeps it held. */
+static PyObject *
+tuple_read(heap_object *heap, posh_handle o)
+{
+	int64_t n;
+	struct posh_value v;
+	PyObject *t;
+	PyObject *x;
+	int64_t i;
+	int rc;
+
+	CALL(n, posh_tuple_len(heap->h, o));
+	if (n < 0)
+		return error_set(heap->state, n);
+	t = PyTuple_New((Py_ssize_t)n);
+	for (i = 0; t && i < n; i++) {
+		CALL(rc, posh_tuple_get(heap->h, o, (size_t)i, &v));
+		x = rc ? error_set(heap->state, rc) : value_decode(heap, &v);
+		if (x)
+			PyTuple_SET_ITEM(t, (Py_ssize_t)i, x);
+		else
+			Py_CLEAR(t);
+	}
+	return t;
+}
+
+static PyObject *
+tuple_wrap(heap_object *heap, posh_handle o)
+{
+	PyObject *t = NULL;
+
+	/* A damaged heap may have a tuple inside itself. */
+	if (!Py_EnterRecursiveCall(" while reading a tuple")) {
+		t = tuple_read(heap, o);
+		Py_LeaveRecursiveCall();
+	}
+	heap_drop(heap, o);
+	return t;
+}
+
+PyObject *
+proxy_wrap(heap_object *heap, posh_handle o, enum posh_kind kind)
+{
+	module_state *st = heap->state;
+	PyObject *p = heap_find(heap, o);
+
+	if (p) {
+		heap_drop(heap, o);
+		return p;
+	}
+	switch (kind) {
+	case POSH_KIND_LIST:
+		return proxy_new(st->list_type, heap, o);
+	case POSH_KIND_DICT:
+		return proxy_new(st->dict_type, heap, o);
+	case POSH_KIND_TUPLE:
+		return tuple_wrap(heap, o);
+	case POSH_KIND_INSTANCE:
+		return instance_wrap(heap, o);
+	case POSH_KIND_NONE:
+		break;
+	}
+	heap_drop(heap, o);
+	return error_set(st, -EUCLEAN);
+}
+
+enum posh_kind
+proxy_check(module_state *st, PyObject *x, heap_object **heap, posh_handle *o)
+{
+	proxy_object *p = (proxy_object *)x;
+	enum posh_kind kind;
+
+	if (is_list_proxy(st, x))
+		kind = POSH_KIND_LIST;
+	else if (is_dict_proxy(st, x))
+		kind = POSH_KIND_DICT;
+	else if (instance_check(st, x, heap, o))
+		return POSH_KIND_INSTANCE;
+	else
+		return POSH_KIND_NONE;
+	*heap = p->heap;
+	*o = p->handle;
+	return kind;
+}
+
+PyObject *
+plain_operand(module_state *st, PyObject *x)
+{
+	if (is_list_proxy(st, x))
+		return list_snapshot((proxy_object *)x);
+	if (is_dict_proxy(st, x))
+		return dict_snapshot((proxy_object *)x);
+	if (Py_TYPE(x) == st->DictKeys || Py_TYPE(x) == st->DictValues ||
+	    Py_TYPE(x) == st->DictItems)
+		return dict_view_plain(x);
+	return Py_NewRef(x);
+}
+
+/*
+ * Methods.
+ */
+
+PyObject *
+proxy_reduce_ex(PyObject *self, PyObject *Py_UNUSED(protocol))
+{
+	module_state *st = posh_state;
+
+	if (!st->reduce) {
+		PyErr_SetString(PyExc_TypeError,
+				"cannot pickle a shared object: "
+				"the posh package is not loaded");
+		return NULL;
+	}
+	return PyObject_CallOneArg(st->reduce, self);
+}
+
+PyObject *
+proxy_deepcopy(PyObject *self, PyObject *Py_UNUSED(memo))
+{
+	module_state *st = posh_state;
+
+	if (!st->unshare) {
+		PyErr_SetString(st->Error, "the posh package is not loaded");
+		return NULL;
+	}
+	return PyObject_CallOneArg(st->unshare, self);
+}
+
+PyObject *
+proxy_class_getitem(PyObject *type, PyObject *item)
+{
+	return Py_GenericAlias(type, item);
+}
+
+/*
+ * In-place operators.
+ *
+ * For a += b with a plain list a, CPython asks b first, by the same slot as
+ * for a + b.  Only the bytecode tells which it is.
+ */
+
+static long
+opcode_of(const char *name)
+{
+	PyObject *module = PyImport_ImportModule("opcode");
+	PyObject *map = NULL;
+	PyObject *number = NULL;
+	long code = -1;
+
+	if (module)
+		map = PyObject_GetAttrString(module, "opmap");
+	if (map)
+		number = PyMapping_GetItemString(map, name);
+	if (number)
+		code = PyLong_AsLong(number);
+	PyErr_Clear();
+	Py_XDECREF(number);
+	Py_XDECREF(map);
+	Py_XDECREF(module);
+	return code;
+}
+
+static bool
+is_in_place(const unsigned char *code, Py_ssize_t size, long at)
+{
+#if PY_VERSION_HEX >= 0x030b0000
+	enum { NB_INPLACE_ADD = 13, NB_INPLACE_XOR = 25 };
+	static long binary_op;
+
+	if (!binary_op)
+		binary_op = opcode_of("BINARY_OP");
+	return at >= 0 && at + 1 < size && code[at] == binary_op &&
+	       code[at + 1] >= NB_INPLACE_ADD && code[at + 1] <= NB_INPLACE_XOR;
+#else
+	static long add;
+
+	if (!add)
+		add = opcode_of("INPLACE_ADD");
+	return at >= 0 && at < size && code[at] == add;
+#endif
+}
+
+int
+proxy_in_place(void)
+{
+	PyObject *frame = (PyObject *)PyEval_GetFrame();
+	PyObject *lasti = NULL;
+	PyObject *code = NULL;
+	PyObject *bytes = NULL;
+	int yes = -1;
+
+	if (!frame)
+		return 0;
+	lasti = PyObject_GetAttrString(frame, "f_lasti");
+	code = PyObject_GetAttrString(frame, "f_code");
+	if (code)
+		bytes = PyObject_GetAttrString(code, "co_code");
+	if (lasti && bytes && PyBytes_Check(bytes))
+		yes = is_in_place((unsigned char *)PyBytes_AS_STRING(bytes),
+				  PyBytes_GET_SIZE(bytes),
+				  PyLong_AsLong(lasti));
+	Py_XDECREF(lasti);
+	Py_XDECREF(code);
+	Py_XDECREF(bytes);
+	return yes;
+}
