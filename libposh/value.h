@@ -16,11 +16,14 @@
 #ifndef POSH_VALUE_H
 #define POSH_VALUE_H
 
+#include <stddef.h>
+#include <string.h>
+
 #include "ref.h"
 
-#define POSH__TAG_SHIFT   48
-#define POSH__TAG(v)      ((unsigned)((v) >> POSH__TAG_SHIFT))
-#define POSH__PAYLOAD(v)  ((v) & POSH__HANDLE_MASK)
+#define POSH__TAG_SHIFT    48
+#define POSH__TAG(v)       ((unsigned)((v) >> POSH__TAG_SHIFT))
+#define POSH__PAYLOAD(v)   ((v)&POSH__HANDLE_MASK)
 #define POSH__TAGGED(t, p) ((uint64_t)(t) << POSH__TAG_SHIFT | (p))
 
 enum {
@@ -38,14 +41,16 @@ enum {
 #define POSH__TRUE     UINT64_C(3)
 #define POSH__ELLIPSIS UINT64_C(4)
 
-/* The boxes.  All begin with struct posh__block; `first` is the length in
- * bytes of a short payload or 0.
+/* The boxes.  All begin with struct posh__block, whose `first` is 0.
  *
- *   STR    {block, hash, length, data...}  flags: width 1, 2, 4 | ASCII << 3
- *   BYTES  {block, hash, length, data...}
- *   INT    {block, hash, length in bytes, two's complement low byte first}
- *   COMPLEX {block, hash, re, im} as doubles
- *   BOXTUPLE {block, hash, length, slots...}: links boxed values only
+ *   STR    {block, hash, bytes, data...}   flags: width 1, 2, 4 | ASCII << 3
+ *   BYTES  {block, hash, bytes, data...}
+ *   INT    {block, hash, bytes, two's complement low byte first}
+ *   COMPLEX {block, hash, 16, bits of re, bits of im}
+ *   BOXTUPLE {block, hash, number of slots, slots...}: links boxes only
+ *
+ * Equal values are equal words or boxes of one kind with the same payload,
+ * but for a number: that may be an int, a float or a complex.
  */
 struct posh__box {
 	struct posh__block block;
@@ -62,8 +67,73 @@ struct posh__box {
 int posh__value_encode(struct posh__self *self, struct posh_value *in,
 		       posh__word *owner);
 
-/* The same for scalars that need no memory: false if it does. */
-bool posh__value_immediate(const struct posh_value *in, uint64_t *out);
+/* The same for texts that need no memory: false if it does. */
+bool posh__text_immediate(const struct posh_value *in, uint64_t *out);
+
+/* There is one NaN. */
+static inline uint64_t
+posh__float_word(double f)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &f, sizeof(bits));
+	if (__builtin_expect(f != f, 0))
+		bits = UINT64_C(0x7ff8) << POSH__TAG_SHIFT;
+	return bits + POSH__TAGGED(POSH__TAG_FLOAT, 0);
+}
+
+static inline double
+posh__word_float(uint64_t word)
+{
+	double f;
+
+	word -= POSH__TAGGED(POSH__TAG_FLOAT, 0);
+	memcpy(&f, &word, sizeof(f));
+	return f;
+}
+
+static inline int64_t
+posh__word_int(uint64_t word)
+{
+	return (int64_t)(word << (64 - POSH__TAG_SHIFT)) >>
+	       (64 - POSH__TAG_SHIFT);
+}
+
+/* Does it fit into 48 bits? */
+static inline bool
+posh__int_word(int64_t i, uint64_t *out)
+{
+	*out = POSH__TAGGED(POSH__TAG_INT, POSH__PAYLOAD((uint64_t)i));
+	return posh__word_int(*out) == i;
+}
+
+/* The value of an input that needs no memory: false if it does, or is
+ * malformed. */
+static inline bool
+posh__value_immediate(const struct posh_value *in, uint64_t *out)
+{
+	switch (in->type) {
+	case POSH_NONE:
+		*out = POSH__NONE;
+		return true;
+	case POSH_BOOL:
+		*out = in->i ? POSH__TRUE : POSH__FALSE;
+		return true;
+	case POSH_INT:
+		return posh__int_word(in->i, out);
+	case POSH_FLOAT:
+		*out = posh__float_word(in->f);
+		return true;
+	case POSH_ELLIPSIS:
+		*out = POSH__ELLIPSIS;
+		return true;
+	case POSH_STR:
+	case POSH_UTF8:
+		return posh__text_immediate(in, out);
+	default:
+		return false;
+	}
+}
 
 /* Turn a value into an output.  Texts and the like are copied to the thread's
  * scratch memory (posh__scratch).  Everything is checked, as the memory may
@@ -74,17 +144,88 @@ bool posh__value_immediate(const struct posh_value *in, uint64_t *out);
 int posh__value_decode(struct posh__self *self, uint64_t value,
 		       struct posh_value *out);
 
-/* Begin a call that returns data, and take bytes of the scratch memory, 16-byte
- * aligned; what was taken stays where it is until the next reset (chunks;
- * a reset keeps one of the largest size so far, at most 1 MiB). */
-void posh__scratch_reset(struct posh__self *self);
-void *posh__scratch(struct posh__self *self, size_t bytes);
+/* The same for a value that needs no scratch memory; false if it does. */
+static inline bool
+posh__value_decode_fast(uint64_t value, struct posh_value *out)
+{
+	unsigned tag = POSH__TAG(value);
+
+	memset(out, 0, sizeof(*out));
+	if (tag == POSH__TAG_INT) {
+		out->type = POSH_INT;
+		out->i = posh__word_int(value);
+		return true;
+	}
+	if (tag >= POSH__TAG_FLOAT) {
+		out->type = POSH_FLOAT;
+		out->f = posh__word_float(value);
+		return true;
+	}
+	if (value - POSH__NONE > POSH__TRUE - POSH__NONE)
+		return false;
+	out->type = value == POSH__NONE ? POSH_NONE : POSH_BOOL;
+	out->i = value == POSH__TRUE;
+	return true;
+}
+
+/* scratch.c: what a call returns by pointer. */
+
+struct posh__scratch {
+	char *at, *end;            /* of the current chunk */
+	struct posh__chunk *chunk; /* the current one, and those before it */
+	bool trim;                 /* more is there than a reset keeps */
+};
+
+struct posh__chunk {
+	struct posh__chunk *next;
+	size_t bytes; /* of data */
+	max_align_t data[];
+};
+
+void posh__scratch_trim(struct posh__self *self);
+void *posh__scratch_more(struct posh__self *self, size_t bytes);
+void posh__scratch_free(struct posh__self *self);
+
+/* Begin a call that returns data: what was taken before is void. */
+static inline void
+posh__scratch_reset(struct posh__self *self)
+{
+	struct posh__scratch *s = self->scratch;
+
+	if (!s)
+		return;
+	if (__builtin_expect(s->trim, 0))
+		posh__scratch_trim(self);
+	else
+		s->at = (char *)s->chunk->data;
+}
+
+/* Take bytes, 16-byte aligned; they stay where they are until the next reset.
+ * NULL: there is no memory. */
+static inline void *
+posh__scratch(struct posh__self *self, size_t bytes)
+{
+	struct posh__scratch *s = self->scratch;
+	char *p;
+
+	if (__builtin_expect(!s || (size_t)(s->end - s->at) < bytes, 0))
+		return posh__scratch_more(self, bytes);
+	p = s->at;
+	s->at += (bytes + 15) & ~(size_t)15;
+	return p;
+}
 
 /* The hash of an input and of a stored value: equal for equal ones, in every
  * process.  -EINVAL: the input is malformed; -EAGAIN as above. */
 int posh__value_hash(struct posh__self *self, const struct posh_value *in,
 		     uint64_t *out);
 int posh__word_hash(struct posh__self *self, uint64_t value, uint64_t *out);
+
+/* tuple.c and object.c: encode a tuple that has objects in it, and POSH_NEW. */
+int posh__tuple_make(struct posh__self *self, struct posh_value *items,
+		     size_t n, posh__word *owner);
+int posh__object_make(struct posh__self *self, struct posh_value *in,
+		      posh__word *owner);
 
 /* Is a stored value equal to an input (1, 0, or -EAGAIN)?  Objects are equal
  * by handle. */

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* text.c - the canonical form of an input text: its narrowest width. */
+#include "config.h"
+
+#include "canon.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+	       "an immediate text has its first character lowest");
+
+/* Input of width 2 and 4 need not be aligned. */
+static inline uint32_t
+char_at(const uint8_t *p, unsigned width)
+{
+	uint16_t two;
+	uint32_t four;
+
+	if (width == 1)
+		return *p;
+	if (width == 2) {
+		memcpy(&two, p, 2);
+		return two;
+	}
+	memcpy(&four, p, 4);
+	return four;
+}
+
+static bool
+all_ascii(const uint8_t *p, size_t n)
+{
+	uint64_t bits = 0, word;
+
+	for (; n >= 8; p += 8, n -= 8) {
+		memcpy(&word, p, 8);
+		bits |= word;
+	}
+	while (n--)
+		bits |= *p++;
+	return !(bits & UINT64_C(0x8080808080808080));
+}
+
+static void
+set_width(struct posh__text *t, uint32_t largest)
+{
+	t->width = largest < 0x100 ? 1 : largest < 0x10000 ? 2 : 4;
+	t->ascii = largest < 0x80;
+}
+
+/* Every character is or-ed in, which gives the width and nothing more; one
+ * that is too large is found by itself. */
+static int
+scan_wide(struct posh__text *t)
+{
+	uint32_t bits = 0, c;
+	const uint8_t *p;
+	bool bad = false;
+
+	for (p = t->at; p < t->end; p += t->from) {
+		c = char_at(p, t->from);
+		bits |= c;
+		bad |= c > 0x10ffff;
+	}
+	set_width(t, bits);
+	return bad ? -EINVAL : 0;
+}
+
+static int
+scan_utf8(struct posh__text *t)
+{
+	const uint8_t *p = t->at;
+	uint32_t largest = 0, c;
+
+	for (t->chars = 0; p < t->end; t->chars++) {
+		c = posh__utf8_next(&p, t->end);
+		if (c == UINT32_MAX)
+			return -EINVAL;
+		if (c > largest)
+			largest = c;
+	}
+	set_width(t, largest);
+	return 0;
+}
+
+int
+posh__text_begin(const struct posh_value *in, struct posh__text *t)
+{
+	unsigned width = in->type == POSH_UTF8 ? 1 : in->width;
+
+	if ((width != 1 && width != 2 && width != 4) ||
+	    in->size > (SIZE_MAX >> 16) || (!in->data && in->size))
+		return -EINVAL;
+	t->at = in->data;
+	t->end = in->size ? t->at + in->size * width : t->at;
+	t->chars = in->size;
+	t->from = width;
+	t->width = 1;
+	if (width > 1)
+		return scan_wide(t);
+	t->ascii = all_ascii(t->at, t->chars);
+	if (in->type == POSH_STR || t->ascii)
+		return 0;
+	t->from = 0;
+	return scan_utf8(t);
+}
+
+static inline void
+put(void *to, size_t i, unsigned width, uint32_t c)
+{
+	if (width == 1)
+		((uint8_t *)to)[i] = (uint8_t)c;
+	else if (width == 2)
+		((uint16_t *)to)[i] = (uint16_t)c;
+	else
+		((uint32_t *)to)[i] = c;
+}
+
+size_t
+posh__text_take(struct posh__text *t, void *to, size_t max)
+{
+	size_t left, i;
+
+	if (t->from == 0) {
+		for (i = 0; i < max && t->at < t->end; i++)
+			put(to, i, t->width, posh__utf8_next(&t->at, t->end));
+		return i;
+	}
+	left = (size_t)(t->end - t->at) / t->from;
+	if (left > max)
+		left = max;
+	if (t->from == t->width) {
+		if (left)
+			memcpy(to, t->at, left * t->width);
+	} else {
+		for (i = 0; i < left; i++)
+			put(to, i, t->width,
+			    char_at(t->at + i * t->from, t->from));
+	}
+	t->at += left * t->from;
+	return left;
+}
+
+/* Up to 7 bytes as a word, the first one lowest, without reading others. */
+static inline uint64_t
+short_word(const uint8_t *p, size_t n)
+{
+	uint32_t low, high;
+
+	if (n >= 4) {
+		memcpy(&low, p, 4);
+		memcpy(&high, p + n - 4, 4);
+		return low | (uint64_t)high << (n - 4) * 8;
+	}
+	if (n == 0)
+		return 0;
+	return p[0] | (uint64_t)p[n / 2] << (n / 2 * 8) |
+	       (uint64_t)p[n - 1] << ((n - 1) * 8);
+}
+
+bool
+posh__text_immediate(const struct posh_value *in, uint64_t *out)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t word = 0, full;
+	size_t i, n = in->size;
+
+	if (n > 6 || (n && !in->data))
+		return false;
+	if (in->type == POSH_UTF8 || in->width == 1) {
+		word = short_word(in->data, n);
+	} else {
+		if (in->width != 2 && in->width != 4)
+			return false;
+		for (i = 0; i < n; i++) {
+			uint32_t c = char_at((const uint8_t *)in->data +
+						     i * in->width,
+					     in->width);
+
+			word |= (uint64_t)(c < 0x80 ? c : 0) << i * 8;
+		}
+	}
+	/* Nothing beyond ASCII, and no NUL: with ones behind the text, each
+	 * of the eight bytes is 1 to 127, so that none borrows. */
+	full = word | ones << n * 8;
+	if (full & ones << 7 || (full - ones) & ones << 7)
+		return false;
+	*out = POSH__TAGGED(POSH__TAG_TEXT, word);
+	return true;
+}
