@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+LIBPOSH_SOURCES = \
+	%D%/alloc.c \
+	%D%/alloc.h \
+	%D%/atomic.h \
+	%D%/attach.h \
+	%D%/box.c \
+	%D%/canon.h \
+	%D%/equal.c \
+	%D%/error.c \
+	%D%/file.c \
+	%D%/file.h \
+	%D%/format.c \
+	%D%/format.h \
+	%D%/hash.c \
+	%D%/heap.c \
+	%D%/heap.h \
+	%D%/layout.h \
+	%D%/lock.h \
+	%D%/memory.c \
+	%D%/memory.h \
+	%D%/number.c \
+	%D%/quiesce.c \
+	%D%/quiesce.h \
+	%D%/ref.h \
+	%D%/scratch.c \
+	%D%/span.c \
+	%D%/span.h \
+	%D%/text.c \
+	%D%/thread.h \
+	%D%/utf8.c \
+	%D%/value.c \
+	%D%/value.h
+
+lib_LTLIBRARIES = %D%/libposh.la
+%C%_libposh_la_SOURCES = $(LIBPOSH_SOURCES)
+%C%_libposh_la_CPPFLAGS = $(POSH_CPPFLAGS)
+%C%_libposh_la_CFLAGS = $(AM_CFLAGS) $(VISIBILITY_CFLAGS)
+%C%_libposh_la_LIBADD = $(XXHASH_LIBS) $(ATOMIC_OPS_LIBS)
+%C%_libposh_la_LDFLAGS = -no-undefined -version-info $(POSH_ABI)
+if HAVE_VSCRIPT
+%C%_libposh_la_LDFLAGS += $(VSCRIPT_LDFLAGS),$(top_srcdir)/%D%/libposh.map
+EXTRA_%C%_libposh_la_DEPENDENCIES = $(top_srcdir)/%D%/libposh.map
+endif
+EXTRA_DIST += %D%/libposh.map
+
+# The same sources with their steps live, for the tests.
+check_LTLIBRARIES = %D%/libposh-check.la
+%C%_libposh_check_la_SOURCES = $(LIBPOSH_SOURCES)
+%C%_libposh_check_la_LIBADD = $(XXHASH_LIBS) $(ATOMIC_OPS_LIBS)
+
+include_HEADERS = %D%/posh.h
+nodist_pkginclude_HEADERS = %D%/posh/version.h
+pkgconfig_DATA = %D%/posh.pc

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# The module _posh inside the package posh.
+EXT_SOURCES = \
+	%D%/_posh/attribute.c \
+	%D%/_posh/class.c \
+	%D%/_posh/errors.c \
+	%D%/_posh/heap.c \
+	%D%/_posh/instance.c \
+	%D%/_posh/layout.c \
+	%D%/_posh/list.c \
+	%D%/_posh/list.h \
+	%D%/_posh/map.c \
+	%D%/_posh/module.c \
+	%D%/_posh/module.h \
+	%D%/_posh/monitor.c \
+	%D%/_posh/proxy.c \
+	%D%/_posh/share.c \
+	%D%/_posh/sharing.h \
+	%D%/_posh/values.c
+
+if ENABLE_PYTHON
+pkgpyexec_LTLIBRARIES = %D%/_posh/_posh.la
+%C%__posh__posh_la_SOURCES = $(EXT_SOURCES)
+%C%__posh__posh_la_CPPFLAGS = $(POSH_CPPFLAGS) $(PYTHON_CPPFLAGS)
+%C%__posh__posh_la_CFLAGS = $(AM_CFLAGS) $(VISIBILITY_CFLAGS) \
+	-Wno-missing-field-initializers -Wno-write-strings
+%C%__posh__posh_la_LIBADD = libposh/libposh.la
+%C%__posh__posh_la_LDFLAGS = -module -avoid-version -shared \
+	-shrext $(PYTHON_EXT_SUFFIX) -export-symbols-regex '^PyInit__posh$$'
+pkgpyexec_PYTHON =
+dist_pkgpyexec_DATA =
+
+# Nobody links with a module: leave no .la beside it.
+install-exec-hook:
+	rm -f $(DESTDIR)$(pkgpyexecdir)/_posh.la
+uninstall-local:
+	rm -f $(DESTDIR)$(pkgpyexecdir)/_posh$(PYTHON_EXT_SUFFIX)
+
+# Import what was installed: nothing else notices a module that was not.
+installcheck-local:
+	cd / && PYTHONPATH='$(DESTDIR)$(pyexecdir)' $(PYTHON) -B -c \
+	  'import posh; x = posh.share([1]); x.append(2); assert x == [1, 2]'
+endif

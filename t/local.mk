@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+# make check; one test: make check TESTS=t/heap.t
+TEST_EXTENSIONS = .t .py
+TEST_LIMIT = 300
+TAP_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
+	$(top_srcdir)/build-aux/tap-driver.sh
+T_LOG_DRIVER = $(TAP_DRIVER)
+T_LOG_COMPILER = timeout -k 5 $(TEST_LIMIT)
+PY_LOG_DRIVER = $(TAP_DRIVER)
+PY_LOG_COMPILER = timeout -k 5 $(TEST_LIMIT) $(PYTHON)
+AM_TESTS_ENVIRONMENT = $(UNINSTALLED) \
+	POSH_MAP='$(abs_top_srcdir)/libposh/libposh.map'; export POSH_MAP; \
+	POSH_TMP='$(abs_top_builddir)/%D%'; export POSH_TMP; \
+	srcdir='$(abs_top_srcdir)'; export srcdir; \
+	builddir='$(abs_top_builddir)'; export builddir; \
+	CC='$(CC)'; export CC; CXX='$(CXX)'; export CXX; \
+	NM='$(NM)'; export NM; MAKE='$(MAKE)'; export MAKE; \
+	PKG_CONFIG='$(PKG_CONFIG)'; export PKG_CONFIG; \
+	PYTHON='$(PYTHON)'; export PYTHON;
+
+check_LIBRARIES += %D%/libtap.a
+%C%_libtap_a_SOURCES = \
+	%D%/tap.c \
+	%D%/tap.h
+
+# Tests of libposh's inside: they link with libposh-check.
+C_TESTS =
+
+check_PROGRAMS += $(C_TESTS)
+LDADD = %D%/libtap.a libposh/libposh-check.la
+
+# Tests of the tree itself.
+TREE_TESTS =
+
+dist_check_SCRIPTS = $(TREE_TESTS)
+
+PYTHON_TESTS =
+
+TESTS += $(check_PROGRAMS) $(TREE_TESTS)
+if ENABLE_PYTHON
+TESTS += $(PYTHON_TESTS)
+endif
+EXTRA_DIST += $(PYTHON_TESTS) %D%/tap.py
+
+# What takes minutes: the same tests, told to be long.
+SOAK_LIMIT = 3600
+soak:
+	POSH_SOAK=1 $(MAKE) $(AM_MAKEFLAGS) check TEST_LIMIT=$(SOAK_LIMIT)
