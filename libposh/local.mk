@@ -1,22 +1,28 @@
 # SPDX-License-Identifier: MIT
 LIBPOSH_SOURCES = \
+	%D%/alive.c \
 	%D%/alloc.c \
 	%D%/alloc.h \
 	%D%/atomic.h \
 	%D%/attach.h \
 	%D%/box.c \
 	%D%/canon.h \
+	%D%/death.c \
 	%D%/equal.c \
 	%D%/error.c \
 	%D%/file.c \
 	%D%/file.h \
 	%D%/format.c \
 	%D%/format.h \
+	%D%/grow.c \
 	%D%/hash.c \
 	%D%/heap.c \
 	%D%/heap.h \
+	%D%/hold.c \
 	%D%/layout.h \
+	%D%/link.c \
 	%D%/lock.h \
+	%D%/member.c \
 	%D%/memory.c \
 	%D%/memory.h \
 	%D%/number.c \
@@ -24,13 +30,17 @@ LIBPOSH_SOURCES = \
 	%D%/quiesce.h \
 	%D%/ref.h \
 	%D%/scratch.c \
+	%D%/slots.c \
+	%D%/slots.h \
 	%D%/span.c \
 	%D%/span.h \
 	%D%/text.c \
+	%D%/thread.c \
 	%D%/thread.h \
 	%D%/utf8.c \
 	%D%/value.c \
-	%D%/value.h
+	%D%/value.h \
+	%D%/wait.c
 
 lib_LTLIBRARIES = %D%/libposh.la
 %C%_libposh_la_SOURCES = $(LIBPOSH_SOURCES)

@@ -9,6 +9,10 @@ EXT_SOURCES = \
 	%D%/_posh/layout.c \
 	%D%/_posh/list.c \
 	%D%/_posh/list.h \
+	%D%/_posh/listiter.c \
+	%D%/_posh/listops.c \
+	%D%/_posh/listslice.c \
+	%D%/_posh/listsort.c \
 	%D%/_posh/map.c \
 	%D%/_posh/module.c \
 	%D%/_posh/module.h \
@@ -16,6 +20,8 @@ EXT_SOURCES = \
 	%D%/_posh/proxy.c \
 	%D%/_posh/share.c \
 	%D%/_posh/sharing.h \
+	%D%/_posh/synch.c \
+	%D%/_posh/unshare.c \
 	%D%/_posh/values.c
 
 if ENABLE_PYTHON

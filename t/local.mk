@@ -24,13 +24,18 @@ check_LIBRARIES += %D%/libtap.a
 	%D%/tap.h
 
 # Tests of libposh's inside: they link with libposh-check.
-C_TESTS =
+C_TESTS = \
+	%D%/value.t
 
 check_PROGRAMS += $(C_TESTS)
 LDADD = %D%/libtap.a libposh/libposh-check.la
 
 # Tests of the tree itself.
-TREE_TESTS =
+TREE_TESTS = \
+	%D%/headers.t \
+	%D%/steps.t \
+	%D%/symbols.t \
+	%D%/tree.t
 
 dist_check_SCRIPTS = $(TREE_TESTS)
 
