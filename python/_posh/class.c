@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* class.c - user classes that were made shareable in this process.
+ *
+ * Python makes the shared type T of a class Dog; class_object is what C
+ * needs to know of the pair.  Both stay for the life of the process, as the
+ * heap may show an instance at any time.
+ */
+#include "sharing.h"
+
+/* T and Dog -> class_object: open addressing, at most half full. */
+static struct map classes;
+static int classes_ready;
+
+class_object *
+class_find(PyTypeObject *type)
+{
+	struct map_entry *e = map_find(&classes, (uint64_t)(uintptr_t)type);
+	return e ? (class_object *)(uintptr_t)e->value : NULL;
+}
+
+static int
+enter(PyTypeObject *type, class_object *cls)
+{
+	struct map_entry *e = map_add(&classes, (uint64_t)(uintptr_t)type);
+	if (!e)
+		return -1;
+	e->value = (uint64_t)(uintptr_t)cls;
+	return 0;
+}
+
+class_object *
+class_resolve(PyObject *name)
+{
+	class_object *cls;
+	PyObject *type;
+	if (!posh_state->resolve_class) {
+		PyErr_SetObject(posh_state->ClassNotFoundError, name);
+		return NULL;
+	}
+	type = PyObject_CallFunctionObjArgs(posh_state->resolve_class, name,
+					    NULL);
+	if (!type)
+		return NULL;
+	cls = class_find((PyTypeObject *)type);
+	Py_DECREF(type);
+	if (!cls)
+		PyErr_SetObject(posh_state->ClassNotFoundError, name);
+	return cls;
+}
+
+/* A proxy has no dict: whatever would go there belongs to the heap.  Its
+ * finalizer is not the plain object's. */
+static void
+strip(PyTypeObject *type)
+{
+	type->tp_dictoffset = 0;
+#ifdef Py_TPFLAGS_MANAGED_DICT
+	type->tp_flags &= ~(unsigned long)Py_TPFLAGS_MANAGED_DICT;
+#elif PY_VERSION_HEX >= 0x030b0000
+	type->tp_flags &= ~(1UL << 4);
+#endif
+#ifdef Py_TPFLAGS_INLINE_VALUES
+	type->tp_flags &= ~(unsigned long)Py_TPFLAGS_INLINE_VALUES;
+#endif
+	type->tp_finalize = NULL;
+	PyType_Modified(type);
+}
+
+static enum policy
+policy_of(PyObject *synch)
+{
+	if (synch == Py_None)
+		return POLICY_NONE;
+	return synch == posh_state->monitor ? POLICY_MONITOR : POLICY_CUSTOM;
+}
+
+/* Find where a proxy keeps its ref_object: a member that __slots__ made. */
+static Py_ssize_t
+ref_offset(PyTypeObject *type)
+{
+	PyObject *d = PyDict_GetItemString(type->tp_dict, "_posh_ref");
+	if (!d || Py_TYPE(d) != &PyMemberDescr_Type) {
+		PyErr_SetString(PyExc_TypeError, "the type has no _posh_ref");
+		return -1;
+	}
+	return ((PyMemberDescrObject *)d)->d_member->offset;
+}
+
+PyDoc_STRVAR(class_new_doc,
+	     "_class_new(type, base, name, names, init, synch, closed)\n--\n\n"
+	     "Make type the shared type of base.");
+
+static PyObject *
+class_new(PyObject *Py_UNUSED(module), PyObject *args)
+{
+	PyObject *type, *base, *name, *names, *init, *synch;
+	class_object *cls;
+	Py_ssize_t offset;
+	int closed;
+	if (!PyArg_ParseTuple(args, "O!O!UO!OOp", &PyType_Type, &type,
+			      &PyType_Type, &base, &name, &PyTuple_Type, &names,
+			      &init, &synch, &closed))
+		return NULL;
+	offset = ref_offset((PyTypeObject *)type);
+	if (offset < 0)
+		return NULL;
+	cls = PyObject_New(class_object, posh_state->InstanceClass);
+	if (!cls)
+		return NULL;
+	cls->type = (PyTypeObject *)Py_NewRef(type);
+	cls->base = (PyTypeObject *)Py_NewRef(base);
+	cls->name = Py_NewRef(name);
+	cls->names = Py_NewRef(names);
+	cls->init = init == Py_None ? NULL : Py_NewRef(init);
+	cls->synch = Py_NewRef(synch);
+	cls->policy = policy_of(synch);
+	cls->offset = offset;
+	cls->closed = (char)closed;
+	cls->current = 1;
+	strip(cls->type);
+	if (enter(cls->type, cls) < 0 || enter(cls->base, cls) < 0) {
+		Py_DECREF(cls);
+		return NULL;
+	}
+	return Py_NewRef(cls); /* one reference is the table's */
+}
+
+PyDoc_STRVAR(class_retire_doc, "_class_retire(type)\n--\n\n"
+			       "Another class has this one's name now.");
+
+static PyObject *
+class_retire(PyObject *Py_UNUSED(module), PyObject *type)
+{
+	class_object *cls = class_find((PyTypeObject *)type);
+	if (cls)
+		cls->current = 0;
+	Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(shared_type_doc, "_shared_type(cls)\n--\n\n"
+			      "Return the shared type of a class, or None.");
+
+static PyObject *
+shared_type(PyObject *Py_UNUSED(module), PyObject *type)
+{
+	class_object *cls = class_find((PyTypeObject *)type);
+	if (!cls)
+		Py_RETURN_NONE;
+	return Py_NewRef(cls->type);
+}
+
+static void
+class_dealloc(PyObject *op)
+{
+	class_object *cls = (class_object *)op;
+	PyTypeObject *tp = Py_TYPE(op);
+	Py_XDECREF(cls->type);
+	Py_XDECREF(cls->base);
+	Py_XDECREF(cls->name);
+	Py_XDECREF(cls->names);
+	Py_XDECREF(cls->init);
+	Py_XDECREF(cls->synch);
+	PyObject_Free(op);
+	Py_DECREF(tp);
+}
+
+static PyType_Slot class_slots[] = {{Py_tp_dealloc, class_dealloc}, {0, NULL}};
+
+static PyType_Spec class_spec = {
+	.name = "posh._posh.InstanceClass",
+	.basicsize = sizeof(class_object),
+	.flags = Py_TPFLAGS_DEFAULT,
+	.slots = class_slots,
+};
+
+static PyMethodDef class_functions[] = {
+	{"_class_new", class_new, METH_VARARGS, class_new_doc},
+	{"_class_retire", class_retire, METH_O, class_retire_doc},
+	{"_shared_type", shared_type, METH_O, shared_type_doc},
+	{NULL, NULL, 0, NULL}};
+
+int
+class_exec(PyObject *module, module_state *state)
+{
+	if (!classes_ready) {
+		map_init(&classes);
+		classes_ready = 1;
+	}
+	if (type_add(module, &class_spec, &state->InstanceClass) < 0)
+		return -1;
+	return PyModule_AddFunctions(module, class_functions);
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* sharing.h - what the files of sharing and of user classes share.
+ *
+ * A user class that was made shareable (Dog, the *base*) has a shared type
+ * (T, made in Python), whose instances are the proxies.  A class_object says
+ * what is known of the pair in this process; a layout_object what is known
+ * of it in one heap: the numbers of its attributes' slots.  A proxy has one
+ * slot of its own, with a ref_object that owns the hold:
+ *
+ *     proxy (T) --> ref_object --> heap_object, handle, layout_object
+ *                                                       --> class_object
+ */
+#ifndef POSH_SHARING_H
+#define POSH_SHARING_H
+
+#include "module.h"
+
+/*
+ * Classes (class.c).  They are never forgotten.
+ */
+
+enum policy { POLICY_NONE, POLICY_MONITOR, POLICY_CUSTOM };
+
+typedef struct class_object {
+	PyObject_HEAD PyTypeObject *type; /* T */
+	PyTypeObject *base;               /* Dog */
+	PyObject *name;                   /* the same in all processes */
+	PyObject *names;                  /* tuple: attributes known so far */
+	PyObject *init;                   /* or NULL: copy the attributes */
+	PyObject *synch;                  /* the policy as it was given */
+	enum policy policy;
+	Py_ssize_t offset; /* in a proxy: its ref_object */
+	char closed;       /* has no attributes but names */
+	char current;      /* is the newest class of its name */
+} class_object;
+
+/* Return what is known of T or of Dog, borrowed, or NULL. */
+class_object *class_find(PyTypeObject *type);
+
+/* The same, if it is a proxy's type. */
+static inline class_object *
+class_of_proxy(PyObject *x)
+{
+	class_object *cls = class_find(Py_TYPE(x));
+	return cls && cls->type == Py_TYPE(x) ? cls : NULL;
+}
+
+/* Return the class of that name, borrowed, asking Python to find it, or NULL
+ * with an exception. */
+class_object *class_resolve(PyObject *name);
+
+/* Return the version of a type's dict, or 0 if it has none just now. */
+static inline unsigned
+type_tag(PyTypeObject *type)
+{
+#if PY_VERSION_HEX < 0x030d0000
+	if (!PyType_HasFeature(type, Py_TPFLAGS_VALID_VERSION_TAG))
+		return 0;
+#endif
+	return type->tp_version_tag;
+}
+
+/*
+ * Layouts (layout.c).
+ */
+
+enum { LAYOUT_CACHE = 64 };
+
+/* What an attribute's name means to proxies of the class, as long as T's
+ * tag is the same. */
+struct layout_entry {
+	PyObject *name;   /* strong, or NULL */
+	PyObject *descr;  /* in T's dict, borrowed, or NULL: see slot */
+	int slot;         /* of the name, or -1 if it had none */
+	char data;        /* descr comes ahead of a slot */
+	unsigned tag;     /* of T */
+	uint64_t version; /* of the class in the heap: slot -1 until then */
+};
+
+typedef struct layout_object {
+	PyObject_HEAD class_object *cls; /* strong */
+	posh_handle handle;              /* of the class in the heap */
+	PyObject *slots;                 /* dict: name -> number */
+	struct layout_entry cache[LAYOUT_CACHE];
+} layout_object;
+
+/* Return the layout of a class in a heap, a new reference. */
+layout_object *layout_of_class(heap_object *heap, class_object *cls);
+
+/* The same, by the class's handle. */
+layout_object *layout_of_handle(heap_object *heap, posh_handle cls);
+
+/* Return the slot of a name; -1 if it has none (with create: if there are
+ * too many), -2 with an exception. */
+int layout_slot(layout_object *l, heap_object *heap, PyObject *name,
+		unsigned create);
+
+/* How many slots a new instance gets that has n attributes. */
+size_t layout_room(layout_object *l, size_t n);
+
+static inline struct layout_entry *
+layout_entry(layout_object *l, PyObject *name)
+{
+	return &l->cache[((uintptr_t)name >> 4) % LAYOUT_CACHE];
+}
+
+/* Enter what a lookup found. */
+void layout_note(layout_object *l, PyObject *name, PyObject *descr, int slot,
+		 int data, uint64_t version);
+
+/*
+ * Instances (instance.c).
+ */
+
+typedef struct ref_object {
+	PyObject_HEAD heap_object *heap; /* strong */
+	posh_handle handle;              /* owns a hold */
+	PyObject *owner;                 /* the proxy, borrowed */
+	layout_object *layout;           /* strong */
+} ref_object;
+
+/* Return the ref of a proxy, borrowed.  One that was made by T.__new__
+ * becomes an object of the heap here; NULL with an exception. */
+ref_object *instance_bind(PyObject *self, class_object *cls);
+
+static inline ref_object *
+instance_ref(PyObject *self, class_object *cls)
+{
+	ref_object *r = *(ref_object **)((char *)self + cls->offset);
+	return LIKELY(r != NULL) ? r : instance_bind(self, cls);
+}
+
+/* Read an attribute: 1, or 0 if there is none, or -1. */
+int instance_load(ref_object *r, PyObject *name, PyObject **out);
+
+/* Write one, or with value NULL remove it: 1, 0 if there is none, -1. */
+int instance_store(ref_object *r, PyObject *name, PyObject *value);
+
+/* Set one of an instance to an encoded value; v's handle is set if it is
+ * POSH_NEW.  0 or -1. */
+int instance_put(heap_object *heap, posh_handle o, layout_object *l,
+		 PyObject *name, struct posh_value *v);
+
+/* Return a plain dict of an instance's attributes; their values are
+ * proxies. */
+PyObject *instance_attributes(heap_object *heap, posh_handle o,
+			      layout_object *l);
+
+/* Return what the class of a proxy says about a name, borrowed or NULL. */
+PyObject *instance_descr(class_object *cls, PyObject *name);
+
+/* Make a plain, empty instance of a class, running none of its code; set an
+ * attribute of one. */
+PyObject *instance_plain(class_object *cls);
+int instance_plain_set(PyObject *x, PyObject *name, PyObject *value);
+
+/* The attributes of a plain object, in a new dict. */
+PyObject *instance_plain_state(PyObject *x);
+
+/*
+ * Monitors (monitor.c).
+ */
+
+struct section {
+	class_object *cls;
+	ref_object *ref;
+	PyObject *state; /* of a custom policy */
+};
+
+/* Enter and leave what the class's policy puts around a method.  Leaving
+ * keeps a pending exception, and returns -1 with an exception. */
+int section_enter(struct section *s, PyObject *self, class_object *cls,
+		  PyObject *opname);
+int section_leave(struct section *s, PyObject *self);
+
+/*
+ * A map of 64-bit numbers (map.c).
+ */
+
+struct map {
+	size_t mask, used;
+	struct map_entry {
+		uint64_t key; /* 0: empty */
+		uint64_t value;
+	} * entry;
+	struct map_entry small[16];
+};
+
+void map_init(struct map *m);
+void map_fini(struct map *m);
+struct map_entry *map_find(struct map *m, uint64_t key);
+struct map_entry *map_add(struct map *m, uint64_t key); /* or NULL, set */
+
+/* Functions that other files add to the module. */
+int class_exec(PyObject *module, module_state *state);
+int layout_exec(PyObject *module, module_state *state);
+int attribute_exec(PyObject *module, module_state *state);
+int monitor_exec(PyObject *module, module_state *state);
+int unshare_exec(PyObject *module, module_state *state);
+int synch_exec(PyObject *module, module_state *state);
+
+/* Make a heap type into *slot. */
+static inline int
+type_add(PyObject *module, PyType_Spec *spec, PyTypeObject **slot)
+{
+	*slot = (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, NULL);
+	return *slot ? 0 : -1;
+}
+
+#endif
