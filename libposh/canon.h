@@ -90,15 +90,16 @@ uint64_t posh__bytes_hash(const void *data, size_t size);
 /* The hash of a value that is no box and no object. */
 uint64_t posh__immediate_hash(uint64_t value);
 
-/* The hash of a tuple: begin with its length, step for each item. */
+/* Spread what distinguishes two words over all bits. */
 static inline uint64_t
 posh__mix(uint64_t x)
 {
 	x = (x ^ x >> 32) * UINT64_C(0xd6e8feb86659fd93);
-	x = (x ^ x >> 32) * UINT64_C(0xd6e8feb86659fd93);
+	x = (x ^ x >> 29) * UINT64_C(0x9fb21c651e98df25);
 	return x ^ x >> 32;
 }
 
+/* The hash of a tuple: begin with its length, step for each item. */
 static inline uint64_t
 posh__tuple_hash_begin(size_t n)
 {

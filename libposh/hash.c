@@ -58,10 +58,15 @@ posh__immediate_hash(uint64_t value)
 {
 	struct posh__number n;
 
+	if (POSH__TAG(value) == POSH__TAG_TEXT)
+		return posh__mix(value);
 	if (POSH__TAG(value) == POSH__TAG_INT) {
-		n.type = POSH__NUM_INT;
-		n.i = posh__word_int(value);
-	} else if (POSH__TAG(value) >= POSH__TAG_FLOAT) {
+		int64_t i = posh__word_int(value);
+
+		/* Below the prime, so CPython's hash but for -1. */
+		return posh__mix((uint64_t)(i == -1 ? -2 : i));
+	}
+	if (POSH__TAG(value) >= POSH__TAG_FLOAT) {
 		n.type = POSH__NUM_FLOAT;
 		n.f = posh__word_float(value);
 	} else if (value == POSH__TRUE || value == POSH__FALSE) {
@@ -111,6 +116,11 @@ hash_input(struct posh__self *self, const struct posh_value *in, uint64_t *out,
 	}
 	switch (in->type) {
 	case POSH_STR:
+		if (in->width == 1 && in->data) {
+			*out = XXH3_64bits_withSeed(in->data, in->size, 1);
+			return 0;
+		}
+		/* fall through */
 	case POSH_UTF8:
 		rc = posh__text_begin(in, &t);
 		if (rc == 0)

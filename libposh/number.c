@@ -157,6 +157,20 @@ int_is(int64_t i, double f)
 	       (int64_t)f == i;
 }
 
+/* A finite float without its sign is the result, below 2**53, by 2**e. */
+static uint64_t
+split(double f, int *e)
+{
+	uint64_t bits;
+	int exponent;
+
+	memcpy(&bits, &f, sizeof(bits));
+	exponent = (int)(bits >> 52 & 0x7ff);
+	bits &= (UINT64_C(1) << 52) - 1;
+	*e = (exponent ? exponent : 1) - 1075;
+	return exponent ? bits | UINT64_C(1) << 52 : bits;
+}
+
 static bool
 big_is(const uint8_t *p, size_t size, double f)
 {
@@ -166,8 +180,7 @@ big_is(const uint8_t *p, size_t size, double f)
 
 	if (!isfinite(f) || size > FLOAT_BYTES)
 		return false;
-	m = (uint64_t)(frexp(fabs(f), &e) * 0x1p53);
-	e -= 53;
+	m = split(f, &e);
 	if (e <= 0)
 		return false; /* below 2**53: no BIG, which has 65 bits */
 	for (i = 0; i < 8; i++) {
@@ -272,9 +285,9 @@ float_hash(double f)
 		return f != f ? 0 : f > 0 ? 314159 : -314159;
 	if (f >= -0x1p53 && f <= 0x1p53 && (double)(int64_t)f == f)
 		return int_hash((int64_t)f);
-	m = (uint64_t)(frexp(fabs(f), &e) * 0x1p53);
-	e = (e - 53) % 61;
-	return signed_hash(shift(m, (unsigned)(e < 0 ? e + 61 : e)), f < 0);
+	m = split(f, &e);
+	/* A multiple of 61 that makes it positive, for the unsigned modulo. */
+	return signed_hash(shift(m, (unsigned)(e + 18 * 61) % 61), f < 0);
 }
 
 int64_t

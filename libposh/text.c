@@ -138,50 +138,24 @@ posh__text_take(struct posh__text *t, void *to, size_t max)
 	return left;
 }
 
-/* Up to 7 bytes as a word, the first one lowest, without reading others. */
-static inline uint64_t
-short_word(const uint8_t *p, size_t n)
-{
-	uint32_t low, high;
-
-	if (n >= 4) {
-		memcpy(&low, p, 4);
-		memcpy(&high, p + n - 4, 4);
-		return low | (uint64_t)high << (n - 4) * 8;
-	}
-	if (n == 0)
-		return 0;
-	return p[0] | (uint64_t)p[n / 2] << (n / 2 * 8) |
-	       (uint64_t)p[n - 1] << ((n - 1) * 8);
-}
-
 bool
 posh__text_immediate(const struct posh_value *in, uint64_t *out)
 {
-	const uint64_t ones = UINT64_C(0x0101010101010101);
-	uint64_t word = 0, full;
-	size_t i, n = in->size;
+	const uint8_t *p = in->data;
+	uint8_t text[6];
+	size_t i;
 
-	if (n > 6 || (n && !in->data))
+	if (in->type == POSH_UTF8 || in->width == 1)
+		return posh__ascii_immediate(p, in->size, out);
+	if ((in->width != 2 && in->width != 4) || in->size > 6 ||
+	    (in->size && !p))
 		return false;
-	if (in->type == POSH_UTF8 || in->width == 1) {
-		word = short_word(in->data, n);
-	} else {
-		if (in->width != 2 && in->width != 4)
+	for (i = 0; i < in->size; i++) {
+		uint32_t c = char_at(p + i * in->width, in->width);
+
+		if (c >= 0x80)
 			return false;
-		for (i = 0; i < n; i++) {
-			uint32_t c = char_at((const uint8_t *)in->data +
-						     i * in->width,
-					     in->width);
-
-			word |= (uint64_t)(c < 0x80 ? c : 0) << i * 8;
-		}
+		text[i] = (uint8_t)c;
 	}
-	/* Nothing beyond ASCII, and no NUL: with ones behind the text, each
-	 * of the eight bytes is 1 to 127, so that none borrows. */
-	full = word | ones << n * 8;
-	if (full & ones << 7 || (full - ones) & ones << 7)
-		return false;
-	*out = POSH__TAGGED(POSH__TAG_TEXT, word);
-	return true;
+	return posh__ascii_immediate(text, in->size, out);
 }

@@ -67,7 +67,34 @@ struct posh__box {
 int posh__value_encode(struct posh__self *self, struct posh_value *in,
 		       posh__word *owner);
 
-/* The same for texts that need no memory: false if it does. */
+/* The immediate value of n bytes of ASCII; false: there is none. */
+static inline bool
+posh__ascii_immediate(const void *data, size_t n, uint64_t *out)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	const uint8_t *p = (const uint8_t *)data;
+	uint64_t word = 0, full;
+	uint32_t low, high;
+
+	if (n > 6 || (n && !p))
+		return false;
+	/* No byte behind the text is read. */
+	if (n >= 4) {
+		memcpy(&low, p, 4);
+		memcpy(&high, p + n - 4, 4);
+		word = low | (uint64_t)high << (n - 4) * 8;
+	} else if (n) {
+		word = p[0] | (uint64_t)p[n / 2] << n / 2 * 8 |
+		       (uint64_t)p[n - 1] << (n - 1) * 8;
+	}
+	/* Nothing beyond ASCII, and no NUL: with ones behind the text each of
+	 * the eight bytes is 1 to 127, so that none borrows. */
+	full = word | ones << n * 8;
+	*out = POSH__TAGGED(POSH__TAG_TEXT, word);
+	return !((full | (full - ones)) & ones << 7);
+}
+
+/* The same of any text. */
 bool posh__text_immediate(const struct posh_value *in, uint64_t *out);
 
 /* There is one NaN. */
@@ -128,8 +155,11 @@ posh__value_immediate(const struct posh_value *in, uint64_t *out)
 		*out = POSH__ELLIPSIS;
 		return true;
 	case POSH_STR:
+		if (__builtin_expect(in->width != 1, 0))
+			return posh__text_immediate(in, out);
+		return posh__ascii_immediate(in->data, in->size, out);
 	case POSH_UTF8:
-		return posh__text_immediate(in, out);
+		return posh__ascii_immediate(in->data, in->size, out);
 	default:
 		return false;
 	}
