@@ -64,6 +64,13 @@ posh__fence(void)
 #endif
 }
 
+/* Keep later stores behind earlier ones. */
+static inline void
+posh__store_fence(void)
+{
+	AO_nop_write();
+}
+
 /* Keep the compiler from moving accesses; for what only has to be in
  * program order, as a killed process leaves it. */
 static inline void

@@ -38,11 +38,16 @@ struct posh_heap {
 	void (*after)(void *, void *);
 	void *hook_arg;
 
-	/* heap.c, member.c and fork.c only. */
+	/* heap.c, member.c and fork.c only: see attach.h. */
 	int fd;           /* to pass on, to grow */
 	int token;        /* its description owns the member's byte */
 	unsigned refs;    /* opens of the same file */
-	char *path;       /* of a named heap, or NULL */
+	unsigned pins;    /* threads on their way out: close waits */
+	bool apart;       /* not to be found by another open (tests) */
+	bool ram;         /* its pages are the machine's memory */
+	uint64_t reserve; /* bytes mapped */
+	char mapped[48];  /* device and inode, as /proc says it */
+	char *path;       /* to open a named one again, or NULL */
 	dev_t dev;
 	ino_t ino;
 	pthread_mutex_t lock; /* of selves and of attach in this process */

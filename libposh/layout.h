@@ -60,7 +60,8 @@ struct posh__header {
 	posh__half gate_lock;
 	posh__half pad2;
 	posh__word place[4]; /* handles: root, classes, tickets */
-	uint8_t pad3[128 - 88];
+	posh__word marked;   /* spans before this have had their bit set */
+	uint8_t pad3[128 - 96];
 
 	/* Read by everybody at each call, written seldom. */
 	posh__word epoch; /* of quiescence; see thread.h */
@@ -100,7 +101,7 @@ struct posh__member {
 	posh__word reaper; /* {gen:32, thread entry:32} of who recovers it */
 	uint8_t pad0[64 - 48];
 	posh__word holds; /* {log2 of entries:16, first span:48} or 0 */
-	posh__word holds_busy; /* a table span in transition, or 0 */
+	posh__word holds_busy; /* the table that holds replaces, or 0 */
 	uint8_t pad1[192 - 16];
 };
 
@@ -142,20 +143,23 @@ struct posh__thread {
 	posh__word oldval;
 	posh__word stage;
 	posh__word aux;
-	posh__word aux2;
-	/* What the thread owns outside any container. */
+	/* What the thread owns outside any container: values, */
 	posh__word val[4];
-	posh__word step;    /* the count step in flight: see link.h */
+	/* the values from .. to - 1 of each row of a body, and its memory, */
+	posh__word trash, trash_from, trash_to;
+	/* and, above, newbody (memory alone) and stage (with its values). */
+	posh__word owner;   /* offset of the word that step or freeing is for */
+	posh__word step;    /* the count step in flight: see link.c */
 	posh__word freeing; /* a block on its way from DEAD to FREE */
 	posh__word dying;   /* an object whose free check is under way */
 	posh__word dead;    /* head of the list of dead blocks to take apart */
-	uint8_t pad2[512 - 128 - 20 * 8];
+	uint8_t pad2[512 - 128 - 23 * 8];
 };
 
 _Static_assert(sizeof(struct posh__member) == 256, "member entry");
 _Static_assert(sizeof(struct posh__thread) == 512, "thread entry");
 
-/* Span word: {number in run or class:16 | owner thread:16 | state:8}
+/* Span word:
  *
  *   state:8 | class:8 | owner:16 | stamp:32
  *
@@ -166,7 +170,8 @@ _Static_assert(sizeof(struct posh__thread) == 512, "thread entry");
  *   FREE -> RUN (first of a large run) + CONT (the others) -> LIMBO -> FREE
  *   FREE -> HOLDS (a hold table, all its spans; owner is the *member*)
  *
- * stamp: for LIMBO the low 32 bits of the epoch at which it was given up;
+ * owner: a thread; of HOLDS the *member*; of RUN who made it or is freeing
+ * it.  stamp: for LIMBO the low 32 bits of the epoch at which it was given up;
  * for RUN and HOLDS the number of spans; for CONT the distance to the first.
  */
 enum {
@@ -182,12 +187,12 @@ enum {
 
 /* The front of a span of a size class, and of a run (class 255). */
 struct posh__span {
-	posh__word word0; /* class:8 << 56 | blocks:16 << 32 | block bytes:32 */
+	posh__word word0; /* blocks:16 << 32 | block bytes:32 (of a run 0) */
 	posh__word blocks_off; /* offset in the span of block 0 */
 	posh__word inverse; /* ceil(2^32 / block bytes) */
-	posh__word remote; /* gen:32 | rescan:1 | head + 1:16 */
+	posh__word remote; /* blocks freed by others since the last sweep */
 	posh__word next, prev; /* the owner's spans; numbers, 0 ends */
-	posh__word list; /* owner's: free head + 1:16 | bump:16 | free:16 */
+	posh__word list; /* the owner's free list: see alloc.c */
 	posh__word bytes; /* of a run: size of its block */
 	posh__word state[]; /* the refcount table */
 };

@@ -33,6 +33,8 @@ struct posh__self {
 	uint32_t tid;  /* thread entry */
 	uint32_t name; /* generation << 16 | tid: what lock words hold */
 	bool acting;   /* for a dead thread: nothing is private */
+	bool hookless; /* forking or leaving: no wait hooks */
+	uint16_t waitno; /* number of the last wait; see circle.c */
 
 	struct posh__held *held; /* a stack */
 	unsigned nheld, held_max;
@@ -71,6 +73,14 @@ posh__begin(struct posh__self *self, uint64_t bits)
 	posh__compiler_fence();
 }
 
+static inline void
+posh__begin_write(struct posh__self *self)
+{
+	posh__begin(self, 3);
+	if (__builtin_expect(posh__peek(&self->h->hdr->gate) != 0, 0))
+		posh__gate_wait(self);
+}
+
 static inline int
 posh__enter_read(struct posh_heap *h, struct posh__self **out)
 {
@@ -86,12 +96,9 @@ posh__enter_write(struct posh_heap *h, struct posh__self **out)
 {
 	int rc = posh__self(h, out);
 
-	if (rc)
-		return rc;
-	posh__begin(*out, 3);
-	if (__builtin_expect(posh__peek(&h->hdr->gate) != 0, 0))
-		posh__gate_wait(*out);
-	return 0;
+	if (rc == 0)
+		posh__begin_write(*out);
+	return rc;
 }
 
 static inline void
@@ -138,6 +145,10 @@ bool posh__member_dead(struct posh_heap *h, uint32_t index);
 int posh__member_attach(struct posh_heap *h);
 void posh__member_detach(struct posh_heap *h);
 
+/* Give a member entry back, the last step of a recovery: nothing of the
+ * member is left anywhere.  state is what its state word was all the time. */
+void posh__member_free(struct posh_heap *h, uint32_t index, uint64_t state);
+
 /* Recover every dead member of the heap; returns how many. */
 int posh__member_reap(struct posh__self *self);
 
@@ -147,6 +158,13 @@ int posh__member_reap(struct posh__self *self);
 int posh__sleep(struct posh__self *self, posh__half *w, uint32_t seen,
 		int64_t ns);
 void posh__wake(posh__half *w, int n);
+
+/* The same sleep, inside the call, without hooks: for a lock that is held for
+ * moments only. */
+void posh__nap(posh__half *w, uint32_t seen);
+
+/* Wait a moment for the bits to go: true when they have. */
+bool posh__spin(const posh__half *w, uint32_t mask, unsigned rounds);
 
 /* The private lock of a process: spins, then sleeps. */
 void posh__private_lock(posh__half *w);
@@ -161,7 +179,5 @@ int posh__recover(struct posh__self *self, uint32_t m, bool leaving);
 /* Settle what a thread owns before its entry is given back: intent, values,
  * monitors (those of its held list), spans. */
 void posh__thread_settle(struct posh__self *self);
-
-/* Let the members of a heap that nobody lives in be purged: first attach. */
 
 #endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* grow.c - more memory for a heap, and less.
+ *
+ * A heap's file only ever grows, by fallocate alone, which cannot shrink it
+ * when two processes do it at once.  The pages are there before anybody is
+ * told of them; so no access faults later because the memory has run out,
+ * and running out is an error of this file's alone.
+ *
+ * INVARIANTS
+ *   I1  pages before hdr->size are allocated, and words in the span table
+ *       before it too;
+ *   I2  hdr->size only grows;
+ *   I3  a span between hdr->marked and hdr->size is one whose bit may not
+ *       have been set yet: who grows next sets it.
+ *
+ * PROGRESS  one at a time, under hdr->grow_lock.  Its owner may die at any
+ * step: the next one begins again, and finds done what was done.
+ *
+ * STEPS     effect                          if the process dies here
+ *   grow.1  pages allocated                 they are allocated already
+ *   grow.2  hdr->size stored                I3
+ *   grow.3  bits set, hdr->marked stored    nothing is left to do
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "attach.h"
+#include "lock.h"
+#include "memory.h"
+#include "span.h"
+
+/* What is left to others when memory is short. */
+#define RESERVE (UINT64_C(16) << 20)
+
+/* fallocate may be interrupted, and on some file systems then begins from
+ * the start: in pieces it gets on. */
+#define PIECE (UINT64_C(4) << 20)
+
+int
+posh__heap_populate(struct posh_heap *h, uint64_t off, uint64_t bytes)
+{
+	int fd = posh__heap_fd(h);
+
+	if (fd < 0)
+		return -ENOMEM;
+	while (bytes > 0) {
+		uint64_t n = bytes < PIECE ? bytes : PIECE;
+
+		if (fallocate(fd, 0, (off_t)off, (off_t)n)) {
+			if (errno == EINTR)
+				continue;
+			return -ENOMEM;
+		}
+		off += n;
+		bytes -= n;
+	}
+	return 0;
+}
+
+void
+posh__heap_punch(struct posh_heap *h, uint64_t off, uint64_t bytes)
+{
+	int fd = posh__heap_fd(h);
+
+	/* If it fails the pages stay, and what is in them. */
+	while (fd >= 0 &&
+	       fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			 (off_t)off, (off_t)bytes) &&
+	       errno == EINTR)
+		;
+}
+
+/* Set the bits of the spans before `to` that are free (I3). */
+static void
+mark(struct posh_heap *h, uint64_t to)
+{
+	uint64_t n = posh__load(&h->hdr->marked);
+	uint64_t from = n;
+
+	if (n < h->hdr->first)
+		return;
+	for (; n < to; n++)
+		if (POSH__SPAN_STATE(posh__load(posh__span_word(h, n))) ==
+		    POSH__SPAN_FREE)
+			posh__span_mark(h, POSH__MAP_FREE, n);
+	if (to > from)
+		posh__cas(&h->hdr->marked, from, to);
+	POSH_STEP("grow.3");
+}
+
+/* How many spans may be added in all? */
+static uint64_t
+room(struct posh_heap *h, uint64_t size, bool for_holds)
+{
+	uint64_t tables = h->hdr->first << POSH__SPAN_BITS;
+	uint64_t end = for_holds ? h->hdr->reserve : tables + h->hdr->max_size;
+
+	return size < end ? (end - size) >> POSH__SPAN_BITS : 0;
+}
+
+/* Allocate what n spans at the heap's end need. */
+static int
+allocate(struct posh_heap *h, uint64_t size, uint64_t n)
+{
+	uint64_t bytes = n << POSH__SPAN_BITS;
+	uint64_t first = size >> POSH__SPAN_BITS;
+	uint64_t words = h->hdr->spans_off + first * 8;
+	uint64_t from = words / POSH__SPAN * POSH__SPAN;
+	int rc;
+
+	if (h->ram) {
+		struct posh__memory memory;
+
+		posh__memory_ask(&memory);
+		if (memory.available < bytes + RESERVE)
+			return -ENOMEM;
+	}
+	rc = posh__heap_populate(h, from, words + n * 8 - from);
+	if (!rc)
+		rc = posh__heap_populate(h, size, bytes);
+	POSH_STEP("grow.1");
+	return rc;
+}
+
+/* Grow by an eighth, which keeps growth rare; or if there is no room for
+ * that by one step, or by just what was asked for. */
+static int
+grow(struct posh_heap *h, uint64_t size, uint64_t n, bool for_holds)
+{
+	uint64_t step = POSH__GROW >> POSH__SPAN_BITS;
+	uint64_t data = (size >> POSH__SPAN_BITS) - h->hdr->first;
+	uint64_t most = room(h, size, for_holds), try[3];
+	unsigned i;
+
+	if (n > most)
+		return -ENOMEM;
+	try[0] = n + data / 8 / step * step;
+	try[1] = n > step ? n : step;
+	try[2] = n;
+	if (try[0] < try[1])
+		try[0] = try[1];
+	for (i = 0; i < 3; i++) {
+		uint64_t spans = try[i] < most ? try[i] : most;
+
+		if ((i && spans == try[i - 1]) || allocate(h, size, spans))
+			continue;
+		/* Who loses this finds that another has grown it. */
+		posh__cas(&h->hdr->size, size,
+			  size + (spans << POSH__SPAN_BITS));
+		POSH_STEP("grow.2");
+		return 0;
+	}
+	return -ENOMEM;
+}
+
+int
+posh__heap_grow(struct posh__self *self, uint64_t n, bool for_holds)
+{
+	struct posh_heap *h = self->h;
+	struct posh__header *hdr = h->hdr;
+	uint64_t seen = posh__load(&hdr->size), size;
+	int rc = 0;
+
+	posh__mutex_lock(self, &hdr->grow_lock);
+	size = posh__load(&hdr->size);
+	if (posh__load(&hdr->marked) << POSH__SPAN_BITS == size &&
+	    (size == seen || size - seen < n << POSH__SPAN_BITS))
+		rc = grow(h, size, n, for_holds);
+	if (!rc)
+		mark(h, posh__load(&hdr->size) >> POSH__SPAN_BITS);
+	posh__mutex_unlock(self, &hdr->grow_lock);
+	return rc;
+}

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+/* lock.c - monitors: one word, which is a futex.
+ *
+ *     31      30          16 15            0
+ *    +-------+--------------+---------------+
+ *    | waits |  generation  |  thread entry |      0: nobody is inside
+ *    +-------+--------------+---------------+
+ *
+ * The word names its owner, so everybody can ask whether that one is alive.
+ * How often the owner is inside, and whether it has made the sequence odd, is
+ * private to it (its held list): nobody else needs that.  A waiter that finds
+ * the owner dead has its member recovered, which finishes or undoes what the
+ * dead one was doing to the object, and then goes on.
+ *
+ * STATES
+ *
+ *           lock                    a second one comes
+ *      0 ---------> {0, owner} ------------------------> {waits, owner}
+ *      ^                | unlock                              |
+ *      +----------------+---------------------- unlock, wake -+
+ *
+ *     {_, dead} --- break ---> {_, breaker}, sequence even --> 0, wake
+ *
+ * INVARIANTS
+ *   I1  who writes to an object has its name in the lock word from before
+ *       the first to behind the last store;
+ *   I2  the sequence is odd only while somebody is inside, or died there;
+ *       it never goes back;
+ *   I3  a sleeper has set waits, or sleeps no longer than 5 ms.
+ *
+ * PROGRESS  none is promised past an owner that is stopped.  A dead one costs
+ * a waiter one question to the kernel, at once if it died before, otherwise
+ * within 5 ms.
+ *
+ * STEPS     effect                       if the process dies here
+ *   lock.1  0 to {_, self}               waiters break it
+ *   lock.2  waits set                    one wake too many
+ *   lock.3  sequence odd                 who breaks it makes it even
+ *   lock.4  sequence even                as lock.1
+ *   lock.5  {_, self} to 0               sleepers wake by themselves (I3)
+ *   lock.6  {_, dead} to {_, self}       as lock.1
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "circle.h"
+#include "lock.h"
+#include "ref.h"
+
+#define SPINS 100
+#define NAME  (~POSH__LOCK_WAITS)
+
+static int64_t
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/*
+ * The held list
+ */
+
+struct posh__held *
+posh__held(struct posh__self *self, uint64_t object)
+{
+	unsigned i;
+
+	for (i = self->nheld; i-- > 0;)
+		if (self->held[i].object == object)
+			return &self->held[i];
+	return NULL;
+}
+
+static int
+make_room(struct posh__self *self)
+{
+	unsigned max = self->held_max ? 2 * self->held_max : 8;
+	struct posh__held *p;
+
+	if (self->nheld < self->held_max)
+		return 0;
+	p = realloc(self->held, max * sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	self->held = p;
+	self->held_max = max;
+	return 0;
+}
+
+static void
+push(struct posh__self *self, uint64_t object)
+{
+	struct posh__held *e = &self->held[self->nheld++];
+
+	e->object = object;
+	e->depth = 1;
+	e->odd = false;
+}
+
+static void
+pull(struct posh__self *self, struct posh__held *e)
+{
+	*e = self->held[--self->nheld];
+}
+
+/*
+ * The word
+ */
+
+static void
+word_unlock(struct posh__self *self, posh__half *w)
+{
+	if (posh__half_cas(w, self->name, 0)) {
+		POSH_STEP("lock.5");
+		return;
+	}
+	if (posh__half_cas(w, self->name | POSH__LOCK_WAITS, 0)) {
+		POSH_STEP("lock.5");
+		posh__wake(w, 1);
+	}
+}
+
+/* Have the dead owner of the object recovered, and see to it that the word
+ * does not name it any more.
+ *   -EBUSY  somebody alive is at it */
+static int
+succeed(struct posh__self *self, uint64_t object, uint32_t owner,
+	uint32_t member)
+{
+	int rc = 0;
+
+	if (member != UINT32_MAX)
+		rc = posh__recover(self, member, false);
+	if (!rc)
+		posh__lock_break(self, object, owner);
+	return rc;
+}
+
+struct wait {
+	int64_t timeout, end; /* end: 0 if not known yet */
+	uint32_t waits;       /* the bit to take the word with */
+};
+
+/* How long may we sleep?  0: no longer. */
+static int64_t
+remaining(struct wait *q)
+{
+	int64_t t;
+
+	if (q->timeout < 0)
+		return INT64_MAX;
+	if (!q->timeout)
+		return 0;
+	t = now();
+	if (!q->end)
+		q->end =
+			q->timeout > INT64_MAX - t ? INT64_MAX : t + q->timeout;
+	return q->end > t ? q->end - t : 0;
+}
+
+/* One round of waiting for a word that said w.  0: look again. */
+static int
+wait_round(struct posh__self *self, uint64_t object, uint32_t w, struct wait *q)
+{
+	posh__half *word = &posh__object(self->h, object)->lock;
+	uint32_t owner = w & NAME, member;
+	int64_t left;
+	int rc;
+
+	if (owner == self->name || posh__name_dead(self->h, owner, &member)) {
+		if (owner == self->name)
+			member = UINT32_MAX; /* not in our list: a wreck */
+		rc = succeed(self, object, owner, member);
+		if (!rc)
+			return 0;
+	}
+	left = remaining(q);
+	if (!left)
+		return -ETIMEDOUT;
+	if (!(w & POSH__LOCK_WAITS) &&
+	    !posh__half_cas(word, w, w | POSH__LOCK_WAITS))
+		return 0;
+	POSH_STEP("lock.2");
+	/* We may not be the last who sleeps when we get it. */
+	q->waits = POSH__LOCK_WAITS;
+	posh__circle_enter(self, object);
+	rc = posh__circle_closed(self)
+		     ? -EDEADLK
+		     : posh__sleep(self, word, w | POSH__LOCK_WAITS, left);
+	posh__circle_leave(self);
+	return rc;
+}
+
+static int
+lock_slowly(struct posh__self *self, uint64_t object, int64_t timeout)
+{
+	posh__half *word = &posh__object(self->h, object)->lock;
+	struct wait q = {timeout, 0, 0};
+
+	if (timeout)
+		posh__spin(word, NAME, SPINS);
+	for (;;) {
+		uint32_t w = posh__half_load(word);
+		int rc;
+
+		if (!(w & NAME)) {
+			if (posh__half_cas(word, w, self->name | w | q.waits))
+				return 0;
+			continue;
+		}
+		rc = wait_round(self, object, w, &q);
+		if (rc)
+			return rc;
+	}
+}
+
+int
+posh__lock(struct posh__self *self, uint64_t object, int64_t timeout)
+{
+	struct posh__held *e = posh__held(self, object);
+	int rc;
+
+	if (e) {
+		e->depth++;
+		return 0;
+	}
+	rc = make_room(self);
+	if (rc)
+		return rc;
+	if (!posh__half_cas(&posh__object(self->h, object)->lock, 0,
+			    self->name)) {
+		rc = lock_slowly(self, object, timeout);
+		if (rc)
+			return rc;
+	}
+	POSH_STEP("lock.1");
+	push(self, object);
+	return 0;
+}
+
+static void
+make_even(struct posh__object *o)
+{
+	uint64_t seq = posh__peek(&o->seq);
+
+	/* Release: who sees it even sees all that was written. */
+	if (seq & 1)
+		posh__store(&o->seq, seq + 1);
+	POSH_STEP("lock.4");
+}
+
+void
+posh__unlock(struct posh__self *self, uint64_t object)
+{
+	struct posh__held *e = posh__held(self, object);
+	struct posh__object *o = posh__object(self->h, object);
+
+	if (!e || --e->depth)
+		return;
+	if (e->odd)
+		make_even(o);
+	word_unlock(self, &o->lock);
+	pull(self, e);
+}
+
+void
+posh__write_begin(struct posh__self *self, uint64_t object)
+{
+	struct posh__held *e = posh__held(self, object);
+	struct posh__object *o = posh__object(self->h, object);
+
+	if (!e || e->odd)
+		return;
+	e->odd = true;
+	posh__store(&o->seq, posh__peek(&o->seq) | 1);
+	POSH_STEP("lock.3");
+	/* What follows may not be seen before the odd number is: a reader
+	 * that saw a new word and then the old sequence would believe it.
+	 * Pairs with the reader's loads, each an acquire, of the data and
+	 * then of the sequence. */
+	posh__store_fence();
+}
+
+void
+posh__write_end(struct posh__self *self, uint64_t object)
+{
+	struct posh__held *e = posh__held(self, object);
+
+	if (!e || e->depth > 1 || !e->odd)
+		return;
+	make_even(posh__object(self->h, object));
+	e->odd = false;
+}
+
+void
+posh__lock_break(struct posh__self *self, uint64_t object, uint32_t name)
+{
+	struct posh__object *o = posh__object(self->h, object);
+	uint32_t w = posh__half_load(&o->lock);
+
+	/* One of those who find it takes the word: only that one may touch
+	 * the sequence (I1). */
+	while ((w & NAME) == name) {
+		if (!posh__half_cas(&o->lock, w,
+				    self->name | (w & POSH__LOCK_WAITS))) {
+			w = posh__half_load(&o->lock);
+			continue;
+		}
+		POSH_STEP("lock.6");
+		make_even(o);
+		word_unlock(self, &o->lock);
+		return;
+	}
+}
+
+/*
+ * The heap's own locks
+ */
+
+void
+posh__mutex_lock(struct posh__self *self, posh__half *word)
+{
+	uint32_t waits = 0;
+
+	for (;;) {
+		uint32_t w = posh__half_load(word), owner = w & NAME;
+
+		/* What a dead one left half done is done again (lock.h): its
+		 * member's recovery can wait, and might need this lock. */
+		if (!owner || owner == self->name ||
+		    posh__name_dead(self->h, owner, NULL)) {
+			if (posh__half_cas(word, w,
+					   self->name | waits |
+						   (w & POSH__LOCK_WAITS)))
+				return;
+			continue;
+		}
+		if (posh__spin(word, NAME, SPINS))
+			continue;
+		if (!(w & POSH__LOCK_WAITS) &&
+		    !posh__half_cas(word, w, w | POSH__LOCK_WAITS))
+			continue;
+		waits = POSH__LOCK_WAITS;
+		posh__nap(word, w | POSH__LOCK_WAITS);
+	}
+}
+
+void
+posh__mutex_unlock(struct posh__self *self, posh__half *word)
+{
+	word_unlock(self, word);
+}
+
+/*
+ * The public calls
+ */
+
+/* Is it an object, as far as can be seen? */
+static int
+validate(struct posh_heap *h, uint64_t object)
+{
+	posh__word *state = posh__block_word(h, object);
+	uint16_t kind;
+
+	if (!state || POSH__STATE(posh__load(state)) == POSH__FREE)
+		return -EINVAL;
+	kind = posh__object(h, object)->kind;
+	return kind && kind <= POSH__KIND_OBJECTS ? 0 : -EINVAL;
+}
+
+int
+posh_object_lock(posh_heap *h, posh_handle o, int64_t timeout)
+{
+	struct posh__self *self;
+	int rc = posh__enter_write(h, &self);
+
+	if (rc)
+		return rc;
+	rc = validate(h, o.off);
+	if (!rc)
+		rc = posh__lock(self, o.off, timeout);
+	posh__leave(self);
+	return rc;
+}
+
+int
+posh_object_unlock(posh_heap *h, posh_handle o)
+{
+	struct posh__self *self;
+	int rc = posh__enter_write(h, &self);
+
+	if (rc)
+		return rc;
+	if (posh__held(self, o.off))
+		posh__unlock(self, o.off);
+	else
+		rc = -EPERM;
+	posh__leave(self);
+	return rc;
+}
+
+bool
+posh_object_locked(posh_heap *h, posh_handle o)
+{
+	struct posh__self *self;
+
+	return posh__self(h, &self) == 0 && posh__held(self, o.off);
+}

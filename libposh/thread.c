@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/* thread.c - the table of threads, and what a thread knows of itself.
+ *
+ * A thread gets its entry with its first call on a heap and gives it back
+ * when it ends.  Lock words, claims and intents name threads, by entry and
+ * generation: a name is never used for a second one while anything names the
+ * first.
+ *
+ * STATES
+ *
+ *           claim                     the thread ends
+ *     FREE -------> LIVE(gen, member) ---------------> DYING(gen, member)
+ *      ^                  |                                |
+ *      |                  | the member dies                | settled
+ *      +-- gen + 1 -------+--------------------------------+
+ *
+ * INVARIANTS
+ *   I1  only the thread itself, or who recovers its member, writes a LIVE
+ *       or DYING entry;
+ *   I2  nothing in the heap names a FREE entry's last generation as owner,
+ *       except lock words that whoever meets them may break.
+ *
+ * PROGRESS  claiming is lock-free: a failed compare-and-swap means that
+ * another thread got the entry.
+ *
+ * STEPS       effect                     if the process dies here
+ *   thread.1  threads_high raised        the entries are FREE
+ *   thread.2  LIVE                       its member's recovery frees it
+ *   thread.3  DYING                      as thread.2
+ *   thread.4  FREE                       nothing is left to do
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "attach.h"
+#include "lock.h"
+#include "value.h"
+
+/* Make room for a chunk of entries more. */
+static int
+extend(struct posh_heap *h, uint64_t high)
+{
+	uint64_t n = POSH__CHUNK / sizeof(struct posh__thread);
+	uint64_t off = h->hdr->threads_off + high * sizeof(struct posh__thread);
+
+	if (high + n > POSH__THREADS + 1 ||
+	    posh__heap_populate(h, off, POSH__CHUNK))
+		return -EAGAIN;
+	/* Who loses this finds that another has done it. */
+	posh__cas(&h->hdr->threads_high, high, high + n);
+	POSH_STEP("thread.1");
+	return 0;
+}
+
+int
+posh__thread_claim(struct posh_heap *h, uint32_t member, uint32_t *tid)
+{
+	uint32_t i = 1;
+
+	for (;;) {
+		uint64_t high = posh__load(&h->hdr->threads_high);
+
+		for (; i < high; i++) {
+			posh__word *state = &posh__thread_at(h, i)->state;
+			uint64_t w = posh__load(state);
+
+			if (POSH__THREAD_STATE(w) != POSH__THREAD_FREE ||
+			    !posh__cas(state, w,
+				       POSH__THREAD_WORD(POSH__THREAD_GEN(w),
+							 member,
+							 POSH__THREAD_LIVE)))
+				continue;
+			POSH_STEP("thread.2");
+			*tid = i;
+			return 0;
+		}
+		if (extend(h, high))
+			return -EAGAIN;
+	}
+}
+
+void
+posh__thread_release(struct posh_heap *h, uint32_t tid)
+{
+	struct posh__thread *t = posh__thread_at(h, tid);
+	uint64_t w = posh__load(&t->state);
+
+	if (POSH__THREAD_STATE(w) == POSH__THREAD_FREE)
+		return;
+	posh__store(&t->active, 0);
+	posh__store(&t->waits, 0);
+	posh__cas(&t->state, w,
+		  POSH__THREAD_WORD((POSH__THREAD_GEN(w) + 1) & 0x7fff, 0,
+				    POSH__THREAD_FREE));
+	POSH_STEP("thread.4");
+}
+
+bool
+posh__name_dead(struct posh_heap *h, uint32_t name, uint32_t *member)
+{
+	uint32_t tid = name & 0xffff, gen = name >> 16 & 0x7fff, m;
+	posh__word *state;
+	uint64_t w;
+
+	if (member)
+		*member = UINT32_MAX;
+	if (!tid || tid >= posh__load(&h->hdr->threads_high))
+		return true; /* a name that never was */
+	state = &posh__thread_at(h, tid)->state;
+	w = posh__load(state);
+	if (POSH__THREAD_STATE(w) == POSH__THREAD_FREE ||
+	    POSH__THREAD_GEN(w) != gen)
+		return true;
+	m = POSH__THREAD_MEMBER(w);
+	if (!posh__member_dead(h, m))
+		return false;
+	/* Recovered meanwhile: then there is nothing left to recover. */
+	if (member && posh__load(state) == w)
+		*member = m;
+	return true;
+}
+
+/*
+ * The private side
+ */
+
+/* Bind a struct to the entry that it got. */
+static void
+bind_entry(struct posh__self *self, uint32_t tid)
+{
+	struct posh_heap *h = self->h;
+
+	self->t = posh__thread_at(h, tid);
+	self->m = h->member;
+	self->tid = tid;
+	self->name = POSH__THREAD_GEN(posh__load(&self->t->state)) << 16 | tid;
+}
+
+void
+posh__self_rebind(struct posh__self *self, uint32_t tid)
+{
+	unsigned i;
+
+	bind_entry(self, tid);
+	self->nheld = 0;
+	for (i = 0; i < POSH__CLASSES; i++) {
+		self->navail[i] = 0;
+		self->empty[i] = 0;
+	}
+}
+
+static int
+self_new(struct posh_heap *h, struct posh__self **out)
+{
+	struct posh__self *self = calloc(1, sizeof(*self));
+	uint32_t tid;
+	int rc;
+
+	if (!self)
+		return -ENOMEM;
+	rc = posh__thread_claim(h, h->index, &tid);
+	if (rc)
+		goto fail;
+	self->h = h;
+	bind_entry(self, tid);
+	rc = -pthread_setspecific(h->key, self);
+	if (rc)
+		goto fail_entry;
+	self->next = h->selves;
+	if (h->selves)
+		h->selves->prev = self;
+	h->selves = self;
+	*out = self;
+	return 0;
+fail_entry:
+	posh__thread_release(h, tid);
+fail:
+	free(self);
+	return rc;
+}
+
+int
+posh__self_make(struct posh_heap *h, struct posh__self **out)
+{
+	int rc = 0;
+
+	*out = pthread_getspecific(h->key);
+	if (*out)
+		return 0;
+	pthread_mutex_lock(&h->lock);
+	rc = self_new(h, out);
+	pthread_mutex_unlock(&h->lock);
+	return rc;
+}
+
+int
+posh__enter_slow(struct posh_heap *h, struct posh__self **out)
+{
+	if (h->closed)
+		return -ESHUTDOWN;
+	if (!posh__ours(h))
+		return -ECHILD;
+	return posh__self_make(h, out);
+}
+
+void
+posh__self_free(struct posh__self *self)
+{
+	unsigned i;
+
+	posh__scratch_free(self);
+	for (i = 0; i < POSH__CLASSES; i++)
+		free(self->avail[i]);
+	free(self->held);
+	free(self);
+}
+
+/* The heap that has this struct in its list; the struct itself may be gone,
+ * with a heap that was closed. */
+static struct posh_heap *
+owner_of(const struct posh__self *self)
+{
+	struct posh_heap *h;
+	struct posh__self *s;
+
+	for (h = posh__heaps; h; h = h->next)
+		for (s = h->selves; s; s = s->next)
+			if (s == self)
+				return h;
+	return NULL;
+}
+
+static void
+unlist(struct posh_heap *h, struct posh__self *self)
+{
+	pthread_mutex_lock(&h->lock);
+	if (self->prev)
+		self->prev->next = self->next;
+	else
+		h->selves = self->next;
+	if (self->next)
+		self->next->prev = self->prev;
+	pthread_mutex_unlock(&h->lock);
+}
+
+/* Settle what the thread owns, and give its entry back. */
+static void
+retire(struct posh__self *self)
+{
+	struct posh_heap *h = self->h;
+
+	self->hookless = true;
+	posh__store(&self->t->state,
+		    POSH__THREAD_WORD(self->name >> 16, h->index,
+				      POSH__THREAD_DYING));
+	POSH_STEP("thread.3");
+	posh__begin_write(self);
+	posh__thread_settle(self);
+	posh__leave(self);
+	posh__thread_release(h, self->tid);
+}
+
+void
+posh__thread_exit(void *arg)
+{
+	struct posh__self *self = arg;
+	struct posh_heap *h;
+
+	pthread_mutex_lock(&posh__heaps_lock);
+	h = owner_of(self);
+	if (h) {
+		unlist(h, self);
+		h->pins++;
+	}
+	pthread_mutex_unlock(&posh__heaps_lock);
+	if (!h)
+		return;
+	if (posh__ours(h))
+		retire(self);
+	posh__self_free(self);
+	pthread_mutex_lock(&posh__heaps_lock);
+	if (--h->pins == 0)
+		pthread_cond_broadcast(&posh__heaps_unpinned);
+	pthread_mutex_unlock(&posh__heaps_lock);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* wait.c - sleeping on a word, and the private lock.
+ *
+ * A sleep on a word of the heap is never longer than 5 ms: who is to wake us
+ * may have died between its change of the word and the call that wakes.
+ */
+#include "config.h"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "thread.h"
+
+#define MAX_SLEEP INT64_C(5000000)
+
+static int
+futex(posh__half *w, int op, uint32_t val, const struct timespec *timeout)
+{
+	return syscall(SYS_futex, w, op, val, timeout, NULL, 0) < 0 ? -errno
+								    : 0;
+}
+
+int
+posh__sleep(struct posh__self *self, posh__half *w, uint32_t seen, int64_t ns)
+{
+	struct posh_heap *h = self->h;
+	uint64_t inside = posh__peek(&self->t->active) & 3;
+	bool hooks = h->before && h->after && !self->hookless;
+	struct timespec timeout = {0, 0};
+	void *token = NULL;
+	int rc;
+
+	timeout.tv_nsec = ns < 0 ? 0 : ns < MAX_SLEEP ? ns : MAX_SLEEP;
+	if (inside)
+		posh__leave(self);
+	if (hooks)
+		token = h->before(h->hook_arg);
+	rc = futex(w, FUTEX_WAIT, seen, &timeout);
+	if (hooks)
+		h->after(token, h->hook_arg);
+	if (inside == 3)
+		posh__begin_write(self);
+	else if (inside)
+		posh__begin(self, inside);
+	return rc == -EINTR && hooks ? -EINTR : 0;
+}
+
+void
+posh__wake(posh__half *w, int n)
+{
+	futex(w, FUTEX_WAKE, (uint32_t)n, NULL);
+}
+
+void
+posh__nap(posh__half *w, uint32_t seen)
+{
+	struct timespec timeout = {0, MAX_SLEEP};
+
+	futex(w, FUTEX_WAIT, seen, &timeout);
+}
+
+static void
+relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+bool
+posh__spin(const posh__half *w, uint32_t mask, unsigned rounds)
+{
+	while (rounds-- > 0) {
+		if (!(posh__half_load(w) & mask))
+			return true;
+		relax();
+	}
+	return false;
+}
+
+/* 0: free; 1: locked; 2: locked, and somebody may sleep. */
+void
+posh__private_lock(posh__half *w)
+{
+	if (posh__half_cas(w, 0, 1))
+		return;
+	if (posh__spin(w, ~UINT32_C(0), 100) && posh__half_cas(w, 0, 1))
+		return;
+	/* From now on it is taken as 2: others may sleep too. */
+	while (!posh__half_cas(w, 0, 2)) {
+		posh__half_cas(w, 1, 2);
+		futex(w, FUTEX_WAIT_PRIVATE, 2, NULL);
+	}
+}
+
+void
+posh__private_unlock(posh__half *w)
+{
+	if (posh__half_cas(w, 1, 0))
+		return;
+	posh__half_store(w, 0);
+	futex(w, FUTEX_WAKE_PRIVATE, 1, NULL);
+}
