@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-EXAMPLES =
+EXAMPLES = \
+	%D%/interop.c \
+	%D%/interop.py
 
 EXTRA_DIST += $(EXAMPLES)
 

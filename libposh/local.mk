@@ -7,11 +7,14 @@ LIBPOSH_SOURCES = \
 	%D%/attach.h \
 	%D%/box.c \
 	%D%/canon.h \
+	%D%/circle.c \
+	%D%/circle.h \
 	%D%/death.c \
 	%D%/equal.c \
 	%D%/error.c \
 	%D%/file.c \
 	%D%/file.h \
+	%D%/fork.c \
 	%D%/format.c \
 	%D%/format.h \
 	%D%/grow.c \
@@ -21,11 +24,14 @@ LIBPOSH_SOURCES = \
 	%D%/hold.c \
 	%D%/layout.h \
 	%D%/link.c \
+	%D%/lock.c \
 	%D%/lock.h \
 	%D%/member.c \
 	%D%/memory.c \
 	%D%/memory.h \
 	%D%/number.c \
+	%D%/op.c \
+	%D%/op.h \
 	%D%/quiesce.c \
 	%D%/quiesce.h \
 	%D%/ref.h \
@@ -34,6 +40,7 @@ LIBPOSH_SOURCES = \
 	%D%/slots.h \
 	%D%/span.c \
 	%D%/span.h \
+	%D%/step.c \
 	%D%/text.c \
 	%D%/thread.c \
 	%D%/thread.h \

@@ -16,6 +16,9 @@ AM_TESTS_ENVIRONMENT = $(UNINSTALLED) \
 	CC='$(CC)'; export CC; CXX='$(CXX)'; export CXX; \
 	NM='$(NM)'; export NM; MAKE='$(MAKE)'; export MAKE; \
 	PKG_CONFIG='$(PKG_CONFIG)'; export PKG_CONFIG; \
+	pkgconfigdir='$(pkgconfigdir)'; export pkgconfigdir; \
+	libdir='$(libdir)'; export libdir; \
+	pyexecdir='$(pyexecdir)'; export pyexecdir; \
 	PYTHON='$(PYTHON)'; export PYTHON;
 
 check_LIBRARIES += %D%/libtap.a
@@ -33,6 +36,7 @@ LDADD = %D%/libtap.a libposh/libposh-check.la
 # Tests of the tree itself.
 TREE_TESTS = \
 	%D%/headers.t \
+	%D%/interop.t \
 	%D%/steps.t \
 	%D%/symbols.t \
 	%D%/tree.t
@@ -51,3 +55,8 @@ EXTRA_DIST += $(PYTHON_TESTS) %D%/tap.py
 SOAK_LIMIT = 3600
 soak:
 	POSH_SOAK=1 $(MAKE) $(AM_MAKEFLAGS) check TEST_LIMIT=$(SOAK_LIMIT)
+
+# What was installed works without the tree.
+installcheck-local:
+	$(AM_V_at)$(AM_TESTS_ENVIRONMENT) \
+	mkdir -p %D% && POSH_INSTALLED=1 $(srcdir)/%D%/interop.t
