@@ -44,6 +44,12 @@ Py_NewRef(PyObject *x)
 #define Py_TPFLAGS_MAPPING 0
 #endif
 
+#ifdef Py_TPFLAGS_DISALLOW_INSTANTIATION
+#define NO_INSTANCES Py_TPFLAGS_DISALLOW_INSTANTIATION
+#else
+#define NO_INSTANCES 0
+#endif
+
 #define LIKELY(x)   __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
@@ -263,6 +269,38 @@ PyObject *proxy_new(PyTypeObject *type, heap_object *heap, posh_handle o);
 enum posh_kind proxy_check(module_state *state, PyObject *x, heap_object **heap,
 			   posh_handle *o);
 
+/* Enter and leave the monitor: 0, or -1 with an exception.  Leaving keeps a
+ * pending one. */
+int proxy_lock(proxy_object *p);
+void proxy_unlock(proxy_object *p);
+
+/* Raise -rc for an operation on a proxy, and return NULL or -1. */
+PyObject *proxy_error(proxy_object *p, int64_t rc);
+int proxy_failed(proxy_object *p, int64_t rc);
+
+/* Call the method of that name of another object. */
+PyObject *proxy_delegate(PyObject *plain, const char *name,
+			 PyObject *const *args, Py_ssize_t nargs,
+			 PyObject *kwnames);
+
+/* Raise what the builtin raises for such arguments; plain is stolen. */
+PyObject *proxy_misuse(PyObject *plain, const char *name, PyObject *const *args,
+		       Py_ssize_t nargs, PyObject *kwnames);
+
+/* A method whose misuse is the builtin's: METH_FASTCALL | METH_KEYWORDS. */
+#define METHOD_ARGS                                                            \
+	PyObject *self, PyObject *const *args, Py_ssize_t nargs,               \
+		PyObject *kwnames
+#define METHOD(name, function, doc)                                            \
+	{                                                                      \
+		name, (PyCFunction)(void (*)(void))function,                   \
+			METH_FASTCALL | METH_KEYWORDS, doc                     \
+	}
+
+/* Give a type the name that the builtin's error messages have, and the
+ * property __class__ that says so. */
+void proxy_disguise(PyTypeObject *type, const char *name);
+
 /* Slots and methods that both types have. */
 void proxy_dealloc(PyObject *self);
 PyObject *proxy_reduce_ex(PyObject *self, PyObject *protocol);
@@ -340,9 +378,40 @@ int value_encode(heap_object *heap, PyObject *x, struct posh_value *out,
 struct posh_value *value_encode_array(heap_object *heap, PyObject *const *x,
 				      size_t n, encoder *e);
 
+/* Give the value of an int of one digit. */
+static inline bool
+small_int(PyObject *x, int64_t *i)
+{
+	if (!PyLong_CheckExact(x))
+		return false;
+#if PY_VERSION_HEX >= 0x030c0000
+	if (!PyUnstable_Long_IsCompact((PyLongObject *)x))
+		return false;
+	*i = PyUnstable_Long_CompactValue((PyLongObject *)x);
+#else
+	Py_ssize_t size = Py_SIZE(x);
+
+	if (size < -1 || size > 1)
+		return false;
+	*i = size * (int64_t)((PyLongObject *)x)->ob_digit[0];
+#endif
+	return true;
+}
+
 /* Return the Python object of a value that a read gave, a new reference;
  * consumes its hold. */
 PyObject *value_decode(heap_object *heap, const struct posh_value *v);
+
+/* The same, with the commonest types first. */
+static inline PyObject *
+value_decode_fast(heap_object *heap, const struct posh_value *v)
+{
+	if (LIKELY(v->type == POSH_INT))
+		return PyLong_FromLongLong(v->i);
+	if (v->type == POSH_FLOAT)
+		return PyFloat_FromDouble(v->f);
+	return value_decode(heap, v);
+}
 
 /* Decode n values into new references, consuming their holds.  Everything
  * that lies in the thread's buffer is decoded before any object is wrapped.
@@ -381,6 +450,9 @@ PyObject *dict_view_plain(PyObject *view);
 
 /* Is the key in the dict?  1, 0 or -1. */
 int dict_contains(PyObject *self, PyObject *key);
+
+/* Return the value of a key, or NULL without an exception if there is no
+ * such key. */
 PyObject *dict_lookup(proxy_object *p, PyObject *key);
 
 /*

@@ -177,6 +177,75 @@ plain_operand(module_state *st, PyObject *x)
 }
 
 /*
+ * Help for operations.
+ */
+
+PyObject *
+proxy_error(proxy_object *p, int64_t rc)
+{
+	return error_set(p->heap->state, rc);
+}
+
+int
+proxy_failed(proxy_object *p, int64_t rc)
+{
+	error_set(p->heap->state, rc);
+	return -1;
+}
+
+int
+proxy_lock(proxy_object *p)
+{
+	int rc;
+
+	CALL(rc, posh_object_lock(HEAP(p), p->handle, -1));
+	return rc ? proxy_failed(p, rc) : 0;
+}
+
+void
+proxy_unlock(proxy_object *p)
+{
+	posh_object_unlock(HEAP(p), p->handle);
+}
+
+PyObject *
+proxy_delegate(PyObject *plain, const char *name, PyObject *const *args,
+	       Py_ssize_t nargs, PyObject *kwnames)
+{
+	PyObject *method = PyObject_GetAttrString(plain, name);
+	PyObject *r;
+
+	if (!method)
+		return NULL;
+	r = PyObject_Vectorcall(method, args, (size_t)nargs, kwnames);
+	Py_DECREF(method);
+	return r;
+}
+
+PyObject *
+proxy_misuse(PyObject *plain, const char *name, PyObject *const *args,
+	     Py_ssize_t nargs, PyObject *kwnames)
+{
+	PyObject *r;
+
+	if (!plain)
+		return NULL;
+	r = proxy_delegate(plain, name, args, nargs, kwnames);
+	Py_DECREF(plain);
+	if (!r)
+		return NULL;
+	Py_DECREF(r);
+	PyErr_Format(PyExc_TypeError, "bad arguments for %s()", name);
+	return NULL;
+}
+
+void
+proxy_disguise(PyTypeObject *type, const char *name)
+{
+	type->tp_name = name;
+}
+
+/*
  * Methods.
  */
 

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* dict.h - what dict.c, dictkey.c and dictops.c share. */
+#ifndef POSH_DICT_H
+#define POSH_DICT_H
+
+#include "module.h"
+
+/*
+ * Keys (dictkey.c).
+ */
+
+enum {
+	KEY_DIRECT = 0, /* libposh compares it */
+	KEY_SLOW = 1,   /* Python has to, with the keys that are there */
+};
+
+/* Encode a key that is not an exact str or small int: KEY_DIRECT, KEY_SLOW
+ * with *k untouched, or -1 with an exception, for what has no hash. */
+int key_encode_rest(proxy_object *p, PyObject *key, struct posh_value *k,
+		    encoder *e);
+
+static inline int
+key_encode(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
+{
+	if (LIKELY(PyUnicode_CheckExact(key)))
+		return value_encode_plain(p->heap, key, k, e) < 0 ? -1 : 0;
+	return key_encode_rest(p, key, k, e);
+}
+
+/* Encode the key that is there and equal to key, for lookup: 1, 0 if there
+ * is none, or -1. */
+int key_find(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e);
+
+/* The same, but a key that is not there is shared to be set.  The monitor
+ * is the caller's. */
+int key_make(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e);
+
+/*
+ * Operations on all items (dictops.c).
+ */
+
+/* Set all that dict.update would for such arguments: all or nothing. */
+int dict_merge(proxy_object *p, PyObject *other, PyObject *kwds);
+PyObject *dict_update(METHOD_ARGS);
+PyObject *dict_fromkeys(METHOD_ARGS);
+PyObject *dict_repr(PyObject *self);
+PyObject *dict_richcompare(PyObject *self, PyObject *other, int op);
+PyObject *dict_or(PyObject *a, PyObject *b);
+PyObject *dict_inplace_or(PyObject *self, PyObject *other);
+PyObject *dict_clear(METHOD_ARGS);
+
+/* Raise what dict's method of that name raises for such arguments. */
+#define DICT_MISUSE(name) proxy_misuse(PyDict_New(), name, args, nargs, kwnames)
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* dictkey.c - keys of shared dicts.
+ *
+ * libposh compares immutable values as Python does, and objects by
+ * identity.  What needs Python to compare it (an instance with an __eq__
+ * of its own, a Decimal, an IntEnum) is looked up in a plain dict of the
+ * keys that are there: right, and slow.
+ */
+#include "dict.h"
+
+/* Does the object compare and hash as object does? */
+static bool
+by_identity(PyObject *x)
+{
+	return Py_TYPE(x)->tp_hash == PyBaseObject_Type.tp_hash;
+}
+
+int
+key_encode_rest(proxy_object *p, PyObject *key, struct posh_value *k,
+		encoder *e)
+{
+	struct posh_value v;
+	heap_object *heap;
+	posh_handle o;
+	int64_t i;
+	int rc;
+
+	if (LIKELY(small_int(key, &i))) {
+		*k = posh_int(i);
+		return KEY_DIRECT;
+	}
+	if (PyTuple_CheckExact(key)) {
+		if (PyObject_Hash(key) == -1)
+			return -1;
+		rc = value_encode_plain(p->heap, key, &v, e);
+		if (rc < 0)
+			return -1;
+		if (rc == 0 || v.type == POSH_OBJECT)
+			return KEY_SLOW;
+		*k = v;
+		return KEY_DIRECT;
+	}
+	if (proxy_check(posh_state, key, &heap, &o) == POSH_KIND_NONE) {
+		rc = value_encode_plain(p->heap, key, k, e);
+		if (rc)
+			return rc < 0 ? -1 : KEY_DIRECT;
+		return PyObject_Hash(key) == -1 ? -1 : KEY_SLOW;
+	}
+	if (PyObject_Hash(key) == -1)
+		return -1;
+	if (heap != p->heap || !by_identity(key))
+		return KEY_SLOW;
+	return value_encode_plain(p->heap, key, k, e) < 0 ? -1 : KEY_DIRECT;
+}
+
+/* Return the key that is there, new, or NULL, maybe with an exception. */
+static PyObject *
+stored_key(proxy_object *p, PyObject *key)
+{
+	PyObject *dict = dict_snapshot(p);
+	PyObject *found = NULL;
+	PyObject *x;
+	Py_ssize_t at = 0;
+
+	if (!dict)
+		return NULL;
+	/* Only the dict itself knows which key it took for equal. */
+	while (PyDict_Next(dict, &at, &x, NULL)) {
+		Py_INCREF(x);
+		if (PyDict_SetItem(dict, x, x) < 0) {
+			Py_DECREF(x);
+			Py_DECREF(dict);
+			return NULL;
+		}
+		Py_DECREF(x);
+	}
+	found = PyDict_GetItemWithError(dict, key);
+	Py_XINCREF(found);
+	Py_DECREF(dict);
+	return found;
+}
+
+int
+key_find(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
+{
+	PyObject *found = stored_key(p, key);
+
+	if (!found)
+		return PyErr_Occurred() ? -1 : 0;
+	if (encoder_keep(e, found) < 0)
+		return -1;
+	return value_encode_plain(p->heap, found, k, e);
+}
+
+int
+key_make(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
+{
+	int rc = key_find(p, key, k, e);
+
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	if (value_encode(p->heap, key, k, e) < 0)
+		return -1;
+	if (k->type != POSH_OBJECT || k->kind != POSH_KIND_TUPLE)
+		return 0;
+	PyErr_SetString(posh_state->NotShareableError,
+			"a tuple that has a shared object in it can't be a "
+			"key of a shared dict");
+	return -1;
+}
