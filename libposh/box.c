@@ -28,6 +28,7 @@
 #include "config.h"
 
 #include "canon.h"
+#include "slots.h"
 
 /* Beyond this a block may be a run of spans, whose length is looked up. */
 enum { CHECK_BYTES = 16384 };
@@ -79,6 +80,35 @@ posh__box_view(struct posh_heap *h, uint64_t handle, struct posh__view *v)
 				    posh__block_bytes(h, handle) < total))
 		return -EAGAIN;
 	return 0;
+}
+
+int
+posh__items_view(struct posh_heap *h, uint64_t value, const posh__word **slot,
+		 uint64_t *n)
+{
+	uint64_t at = POSH__PAYLOAD(value);
+	const struct posh__tuple *t = posh__at(h, at);
+	struct posh__view v;
+	int rc;
+
+	if (POSH__TAG(value) == POSH__TAG_BOX) {
+		rc = posh__box_view(h, at, &v);
+		*slot = v.box->data;
+		*n = v.length;
+		return rc ? rc : v.kind == POSH__KIND_BOXTUPLE;
+	}
+	if (POSH__TAG(value) != POSH__TAG_OBJECT)
+		return 0;
+	if (at & 15 || !posh__inside(h, at, sizeof(*t)))
+		return -EAGAIN;
+	if (t->head.kind != POSH__KIND_TUPLE)
+		return 0;
+	*slot = t->slot;
+	*n = posh__load(&t->length);
+	if (*n > POSH__HANDLE_MASK >> 3 ||
+	    !posh__inside(h, at, sizeof(*t) + *n * 8))
+		return -EAGAIN;
+	return 1;
 }
 
 /* Make a block for a payload of that many bytes, owned by *owner, with a hash

@@ -84,6 +84,9 @@ int64_t posh__number_hash(const struct posh__number *n);
 
 /* hash.c */
 
+/* Of a tuple in a tuple, if objects are in it. */
+#define POSH__INNER_HASH UINT64_C(0x2545f4914f6cdd1d)
+
 uint64_t posh__text_hash(struct posh__text t);
 uint64_t posh__bytes_hash(const void *data, size_t size);
 
@@ -124,6 +127,11 @@ struct posh__view {
 
 /* Look at the box of this handle: 0 or -EAGAIN. */
 int posh__box_view(struct posh_heap *h, uint64_t handle, struct posh__view *v);
+
+/* The slots of a stored tuple, boxed or an object: 1, 0: it is none, or
+ * -EAGAIN. */
+int posh__items_view(struct posh_heap *h, uint64_t value,
+		     const posh__word **slot, uint64_t *n);
 
 /* Make a box for an input that is not immediate, as posh__value_encode: a
  * text, bytes, a number, or a tuple of such. */

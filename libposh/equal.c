@@ -4,10 +4,18 @@
  * The input is not brought into canonical form for this: its characters are
  * compared one by one where the widths differ.  What is stored may be stale
  * and changing; the answer is then any, and the caller throws it away.
+ * The input is one that has a hash: hashing found it well formed.
  */
 #include "config.h"
 
 #include "canon.h"
+
+/* A walk through tuples. */
+struct walk {
+	struct posh_heap *h;
+	int depth;
+	uint64_t budget; /* of pairs of tuples: objects may be in a circle */
+};
 
 static inline uint32_t
 char_at(const uint8_t *p, size_t i, unsigned width)
@@ -62,39 +70,36 @@ equal_text(const struct posh__view *v, const struct posh_value *in)
 	return 1;
 }
 
-static int equal(struct posh_heap *h, uint64_t value,
-		 const struct posh_value *in, int depth);
+static int equal(struct walk *w, uint64_t value, const struct posh_value *in);
 
 static int
-equal_tuple(struct posh_heap *h, const struct posh__view *v,
-	    const struct posh_value *in, int depth)
+equal_tuple(struct walk *w, uint64_t value, const struct posh_value *in)
 {
+	const posh__word *slot;
+	uint64_t n;
 	size_t i;
-	int rc = 1;
+	int rc = posh__items_view(w->h, value, &slot, &n);
 
-	if (v->kind != POSH__KIND_BOXTUPLE || v->length != in->size ||
-	    depth >= POSH__DEPTH)
-		return 0;
+	if (rc == 1)
+		rc = n == in->size && w->depth < POSH__DEPTH;
+	w->depth++;
 	for (i = 0; i < in->size && rc == 1; i++)
-		rc = equal(h, posh__load(&v->box->data[i]), &in->items[i],
-			   depth + 1);
+		rc = equal(w, posh__load(&slot[i]), &in->items[i]);
+	w->depth--;
 	return rc;
 }
 
 static int
-equal_box(struct posh_heap *h, uint64_t value, const struct posh_value *in,
-	  int depth)
+equal_box(struct walk *w, uint64_t value, const struct posh_value *in)
 {
 	struct posh__view v;
 	int rc;
 
 	if (POSH__TAG(value) != POSH__TAG_BOX)
 		return 0;
-	rc = posh__box_view(h, POSH__PAYLOAD(value), &v);
+	rc = posh__box_view(w->h, POSH__PAYLOAD(value), &v);
 	if (rc)
 		return rc;
-	if (in->type == POSH_TUPLE)
-		return equal_tuple(h, &v, in, depth);
 	if (in->type != POSH_BYTES)
 		return equal_text(&v, in);
 	return v.kind == POSH__KIND_BYTES && v.bytes == in->size &&
@@ -114,9 +119,87 @@ equal_number(struct posh_heap *h, uint64_t value, const struct posh_value *in)
 	return rc == 1 ? posh__number_equal(&a, &b) : rc;
 }
 
+/* Two boxes that are no numbers and no tuples. */
 static int
-equal(struct posh_heap *h, uint64_t value, const struct posh_value *in,
-      int depth)
+boxes_equal(struct walk *w, uint64_t a, uint64_t b)
+{
+	struct posh__view v, u;
+	int rc = posh__box_view(w->h, POSH__PAYLOAD(a), &v);
+
+	if (rc == 0)
+		rc = posh__box_view(w->h, POSH__PAYLOAD(b), &u);
+	if (rc)
+		return rc;
+	return v.kind == u.kind && v.flags == u.flags && v.bytes == u.bytes &&
+	       !memcmp((const void *)v.box->data, (const void *)u.box->data,
+		       v.bytes);
+}
+
+static int words_equal(struct walk *w, uint64_t a, uint64_t b);
+
+static int
+tuples_equal(struct walk *w, const posh__word *a, const posh__word *b,
+	     uint64_t n)
+{
+	uint64_t i;
+	int rc = 1;
+
+	if (w->depth >= POSH__DEPTH || w->budget == 0)
+		return 0;
+	w->budget--;
+	w->depth++;
+	for (i = 0; i < n && rc == 1; i++)
+		rc = words_equal(w, posh__load(&a[i]), posh__load(&b[i]));
+	w->depth--;
+	return rc;
+}
+
+static int
+words_equal(struct walk *w, uint64_t a, uint64_t b)
+{
+	const posh__word *slot, *other;
+	struct posh__number p, q;
+	uint64_t n, m;
+	int one, two;
+
+	if (a == b)
+		return 1;
+	one = posh__number_load(w->h, a, &p);
+	two = posh__number_load(w->h, b, &q);
+	if (one < 0 || two < 0)
+		return -EAGAIN;
+	if (one || two)
+		return one && two && posh__number_equal(&p, &q);
+	one = posh__items_view(w->h, a, &slot, &n);
+	two = posh__items_view(w->h, b, &other, &m);
+	if (one < 0 || two < 0)
+		return -EAGAIN;
+	if (one || two)
+		return one && two && n == m ? tuples_equal(w, slot, other, n)
+					    : 0;
+	if (POSH__TAG(a) != POSH__TAG_BOX || POSH__TAG(b) != POSH__TAG_BOX)
+		return 0;
+	return boxes_equal(w, a, b);
+}
+
+static int
+equal_object(struct walk *w, uint64_t value, const struct posh_value *in)
+{
+	uint64_t word =
+		POSH__TAGGED(POSH__TAG_OBJECT, POSH__PAYLOAD(in->object.off));
+	const posh__word *slot;
+	uint64_t n;
+
+	if (value == word)
+		return 1;
+	/* A tuple: it may be equal to another one, or to a box. */
+	if (posh__items_view(w->h, word, &slot, &n) != 1)
+		return 0;
+	return words_equal(w, value, word);
+}
+
+static int
+equal(struct walk *w, uint64_t value, const struct posh_value *in)
 {
 	uint64_t word;
 
@@ -132,12 +215,13 @@ equal(struct posh_heap *h, uint64_t value, const struct posh_value *in,
 	case POSH_STR:
 	case POSH_UTF8:
 	case POSH_BYTES:
+		return equal_box(w, value, in);
 	case POSH_TUPLE:
-		return equal_box(h, value, in, depth);
+		return equal_tuple(w, value, in);
 	case POSH_OBJECT:
-		return value == POSH__TAGGED(POSH__TAG_OBJECT, in->object.off);
+		return equal_object(w, value, in);
 	default:
-		return equal_number(h, value, in);
+		return equal_number(w->h, value, in);
 	}
 }
 
@@ -145,5 +229,7 @@ int
 posh__value_equal(struct posh__self *self, uint64_t value,
 		  const struct posh_value *in)
 {
-	return equal(self->h, value, in, 0);
+	struct walk w = {self->h, 0, self->h->limit / 32};
+
+	return equal(&w, value, in);
 }

@@ -2,10 +2,11 @@
 /* hash.c - hashes of values: of content, and equal in every process.
  *
  * Numbers hash by CPython's numeric hash, texts and bytes by XXH3 of the
- * canonical form with the width as the seed, tuples by their items' hashes,
- * objects by handle.  A value that is stored as an immediate, but no number,
- * hashes by its word: an equal value is always stored as that same word.
- * What no hash function mixes by itself goes through posh__mix.
+ * canonical form with the width as the seed, tuples by their items' hashes
+ * (whether they are boxes or objects), other objects by handle.  A value that
+ * is stored as an immediate, but no number, hashes by its word: an equal value
+ * is always stored as that same word. What no hash function mixes by itself
+ * goes through posh__mix.
  *
  * A hash is part of the layout: boxes keep theirs.
  */
@@ -78,37 +79,132 @@ posh__immediate_hash(uint64_t value)
 	return number_hash(&n);
 }
 
-static int hash_input(struct posh__self *self, const struct posh_value *in,
-		      uint64_t *out, int depth);
+/* A walk through a tuple. */
+struct walk {
+	struct posh_heap *h;
+	int depth;
+	unsigned budget; /* of tuples in the heap that may yet be entered */
+	bool impure;     /* a thing was met that is no value */
+};
+
+/* Begin with a tuple's items, and end with the hash that it has as an item of
+ * another one: a tuple that has objects in it, maybe itself, has the same as
+ * all such.  (Equality does look into it.) */
+static bool
+enter(struct walk *w)
+{
+	bool outer = w->impure;
+
+	w->impure = false;
+	w->depth++;
+	return outer;
+}
+
+static uint64_t
+leave(struct walk *w, bool outer, uint64_t hash)
+{
+	w->depth--;
+	if (w->impure && w->depth > 0)
+		hash = POSH__INNER_HASH;
+	w->impure |= outer;
+	return hash;
+}
+
+static int hash_word(struct walk *w, uint64_t value, uint64_t *out);
 
 static int
-hash_tuple(struct posh__self *self, const struct posh_value *in, uint64_t *out,
-	   int depth)
+hash_slots(struct walk *w, const posh__word *slot, uint64_t n, uint64_t *out)
 {
-	uint64_t acc = posh__tuple_hash_begin(in->size), item;
-	size_t i;
-	int rc;
+	uint64_t acc = posh__tuple_hash_begin(n), item = 0, i;
+	bool outer = enter(w);
+	int rc = 0;
 
-	if (depth >= POSH__DEPTH || (!in->items && in->size))
-		return -EINVAL;
-	for (i = 0; i < in->size; i++) {
-		rc = hash_input(self, &in->items[i], &item, depth + 1);
-		if (rc)
-			return rc;
+	if (w->depth > POSH__DEPTH || w->budget == 0) {
+		w->impure = true;
+		n = 0;
+	} else {
+		w->budget--;
+	}
+	for (i = 0; i < n && rc == 0; i++) {
+		rc = hash_word(w, posh__load(&slot[i]), &item);
 		acc = posh__tuple_hash_step(acc, item);
 	}
-	*out = acc;
-	return 0;
+	*out = leave(w, outer, acc);
+	return rc;
 }
 
 static int
-hash_input(struct posh__self *self, const struct posh_value *in, uint64_t *out,
-	   int depth)
+hash_word(struct walk *w, uint64_t value, uint64_t *out)
+{
+	const posh__word *slot;
+	struct posh__view v;
+	uint64_t n;
+	int rc;
+
+	switch (POSH__TAG(value)) {
+	case POSH__TAG_BOX:
+		rc = posh__box_view(w->h, POSH__PAYLOAD(value), &v);
+		if (rc == 0)
+			*out = posh__peek(&v.box->hash);
+		return rc;
+	case POSH__TAG_OBJECT:
+		rc = posh__items_view(w->h, value, &slot, &n);
+		if (rc == 1)
+			return hash_slots(w, slot, n, out);
+		w->impure = true;
+		*out = posh__mix(value);
+		return rc;
+	default:
+		*out = posh__immediate_hash(value);
+		return 0;
+	}
+}
+
+static int hash_input(struct walk *w, const struct posh_value *in,
+		      uint64_t *out);
+
+static int
+hash_tuple(struct walk *w, const struct posh_value *in, uint64_t *out)
+{
+	uint64_t acc = posh__tuple_hash_begin(in->size), item = 0;
+	bool outer;
+	size_t i;
+	int rc = 0;
+
+	if (w->depth >= POSH__DEPTH || (!in->items && in->size))
+		return -EINVAL;
+	outer = enter(w);
+	for (i = 0; i < in->size && rc == 0; i++) {
+		rc = hash_input(w, &in->items[i], &item);
+		acc = posh__tuple_hash_step(acc, item);
+	}
+	*out = leave(w, outer, acc);
+	return rc;
+}
+
+static int
+hash_text(const struct posh_value *in, uint64_t *out)
+{
+	struct posh__text t;
+	int rc;
+
+	/* Of width 1 it is canonical. */
+	if (in->type == POSH_STR && in->width == 1 && in->data) {
+		*out = XXH3_64bits_withSeed(in->data, in->size, 1);
+		return 0;
+	}
+	rc = posh__text_begin(in, &t);
+	if (rc == 0)
+		*out = posh__text_hash(t);
+	return rc;
+}
+
+/* What is no tuple and no object: 0 or -EINVAL; otherwise 1. */
+static int
+hash_scalar(const struct posh_value *in, uint64_t *out)
 {
 	struct posh__number n;
-	struct posh__text t;
 	uint64_t word;
-	int rc;
 
 	if (posh__value_immediate(in, &word)) {
 		*out = posh__immediate_hash(word);
@@ -116,27 +212,16 @@ hash_input(struct posh__self *self, const struct posh_value *in, uint64_t *out,
 	}
 	switch (in->type) {
 	case POSH_STR:
-		if (in->width == 1 && in->data) {
-			*out = XXH3_64bits_withSeed(in->data, in->size, 1);
-			return 0;
-		}
-		/* fall through */
 	case POSH_UTF8:
-		rc = posh__text_begin(in, &t);
-		if (rc == 0)
-			*out = posh__text_hash(t);
-		return rc;
+		return hash_text(in, out);
 	case POSH_BYTES:
 		if (!in->data && in->size)
 			return -EINVAL;
 		*out = posh__bytes_hash(in->data, in->size);
 		return 0;
 	case POSH_TUPLE:
-		return hash_tuple(self, in, out, depth);
 	case POSH_OBJECT:
-		return posh__word_hash(
-			self, POSH__TAGGED(POSH__TAG_OBJECT, in->object.off),
-			out);
+		return 1;
 	default:
 		if (!posh__number_of(in, &n))
 			return -EINVAL;
@@ -145,30 +230,49 @@ hash_input(struct posh__self *self, const struct posh_value *in, uint64_t *out,
 	}
 }
 
+static int
+hash_input(struct walk *w, const struct posh_value *in, uint64_t *out)
+{
+	int rc = hash_scalar(in, out);
+
+	if (rc <= 0)
+		return rc;
+	if (in->type == POSH_TUPLE)
+		return hash_tuple(w, in, out);
+	rc = hash_word(
+		w,
+		POSH__TAGGED(POSH__TAG_OBJECT, POSH__PAYLOAD(in->object.off)),
+		out);
+	return rc ? -EINVAL : 0;
+}
+
+static struct walk
+walk(struct posh__self *self)
+{
+	return (struct walk){self ? self->h : NULL, 0, 1 << 16, false};
+}
+
 int
 posh__value_hash(struct posh__self *self, const struct posh_value *in,
 		 uint64_t *out)
 {
-	return hash_input(self, in, out, 0);
+	struct walk w;
+	uint64_t hash;
+	int rc = hash_scalar(in, out);
+
+	if (rc <= 0)
+		return rc;
+	w = walk(self);
+	rc = hash_input(&w, in, &hash);
+	if (rc == 0)
+		*out = hash;
+	return rc;
 }
 
 int
 posh__word_hash(struct posh__self *self, uint64_t value, uint64_t *out)
 {
-	struct posh__view v;
-	int rc;
+	struct walk w = walk(self);
 
-	switch (POSH__TAG(value)) {
-	case POSH__TAG_BOX:
-		rc = posh__box_view(self->h, POSH__PAYLOAD(value), &v);
-		if (rc == 0)
-			*out = posh__peek(&v.box->hash);
-		return rc;
-	case POSH__TAG_OBJECT:
-		*out = posh__mix(value);
-		return 0;
-	default:
-		*out = posh__immediate_hash(value);
-		return 0;
-	}
+	return hash_word(&w, value, out);
 }

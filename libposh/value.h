@@ -257,8 +257,9 @@ int posh__tuple_make(struct posh__self *self, struct posh_value *items,
 int posh__object_make(struct posh__self *self, struct posh_value *in,
 		      posh__word *owner);
 
-/* Is a stored value equal to an input (1, 0, or -EAGAIN)?  Objects are equal
- * by handle. */
+/* Is a stored value equal to an input (1, 0, or -EAGAIN)?  The input must have
+ * a hash.  Objects are equal by handle; but those that are tuples, as tuples
+ * are. */
 int posh__value_equal(struct posh__self *self, uint64_t value,
 		      const struct posh_value *in);
 
