@@ -91,6 +91,19 @@ where(PyObject *Py_UNUSED(module), PyObject *x)
 			     (unsigned long long)o.off);
 }
 
+PyDoc_STRVAR(heap_of_doc, "_heap_of(x)\n--\n\n"
+			  "Return the heap of a shared object.");
+
+static PyObject *
+heap_of(PyObject *Py_UNUSED(module), PyObject *x)
+{
+	heap_object *heap;
+	posh_handle o;
+	if (argument(x, &heap, &o) < 0)
+		return NULL;
+	return Py_NewRef(heap);
+}
+
 static PyObject *
 fork_arm(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
 {
@@ -108,6 +121,7 @@ fork_disarm(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
 static PyMethodDef synch_functions[] = {
 	{"_lock", lock, METH_VARARGS, lock_doc},
 	{"_unlock", unlock, METH_O, unlock_doc},
+	{"_heap_of", heap_of, METH_O, heap_of_doc},
 	{"_where", where, METH_O, where_doc},
 	{"_fork_arm", fork_arm, METH_NOARGS, "Call just before a fork."},
 	{"_fork_disarm", fork_disarm, METH_NOARGS, "Call just after it."},

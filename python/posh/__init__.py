@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""Ordinary Python objects in shared memory.
+
+    >>> import posh
+    >>> d = posh.share({'a': [1, 2]})
+    >>> pid = posh.forkcall(d['a'].append, 3)
+    >>> posh.waitall([pid]) == {pid: 0}
+    True
+    >>> d
+    {'a': [1, 2, 3]}
+
+share() copies an object into shared memory and returns a proxy, which is
+used like the object.  All processes that have the heap see the same object.
+"""
+
+import os as _os
+
+if _os.environ.get("POSH_EXT_DIR"):  # running from a build tree
+    __path__.append(_os.environ["POSH_EXT_DIR"])
+
+from ._posh import (
+    ClassNotFoundError,
+    ClosedError,
+    CorruptHeapError,
+    DeadlockError,
+    Error,
+    HeapExistsError,
+    HeapFullError,
+    HeapNotFoundError,
+    LockTimeoutError,
+    NotShareableError,
+    OwnerDiedError,
+    SharedDict,
+    SharedList,
+    StaleReferenceError,
+    WrongHeapError,
+    is_shared,
+    share,
+    unshare,
+)
+from ._posh import version as __version__
+from ._policy import MONITOR, NOSYNCH, synchronized
+from ._heap import Heap, Stats, attach, default_heap, reap
+from ._class import allow_sharing, default_init, generic_init, shareable
+from ._builtin import nslist
+from ._process import (
+    _exit,
+    exit,
+    fork,
+    forkcall,
+    getpid,
+    sleep,
+    wait,
+    waitall,
+    waitpid,
+)
+from . import _ticket  # noqa: F401  (lets proxies be pickled)
+
+error = Error  # the name of old
+list = SharedList
+dict = SharedDict
+
+__all__ = [
+    "ClassNotFoundError",
+    "ClosedError",
+    "CorruptHeapError",
+    "DeadlockError",
+    "Error",
+    "Heap",
+    "HeapExistsError",
+    "HeapFullError",
+    "HeapNotFoundError",
+    "LockTimeoutError",
+    "MONITOR",
+    "NOSYNCH",
+    "NotShareableError",
+    "OwnerDiedError",
+    "SharedDict",
+    "SharedList",
+    "StaleReferenceError",
+    "Stats",
+    "WrongHeapError",
+    "allow_sharing",
+    "attach",
+    "default_heap",
+    "default_init",
+    "error",
+    "fork",
+    "forkcall",
+    "generic_init",
+    "getpid",
+    "is_shared",
+    "nslist",
+    "reap",
+    "share",
+    "shareable",
+    "sleep",
+    "synchronized",
+    "unshare",
+    "wait",
+    "waitall",
+    "waitpid",
+]

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""The builtin types: nslist, policies for list and dict, abcs."""
+
+import collections.abc
+import functools
+
+from . import _posh
+from ._policy import MONITOR, check_policy
+
+collections.abc.MutableSequence.register(_posh.SharedList)
+collections.abc.MutableMapping.register(_posh.SharedDict)
+for _view in ("Keys", "Values", "Items"):
+    if hasattr(_posh, "Dict" + _view):
+        getattr(collections.abc, _view + "View").register(
+            getattr(_posh, "Dict" + _view)
+        )
+
+#: What policies are not called for: making, finding out about the type, and
+#: copies, which consist of other operations.
+_BARE = {
+    "__class__",
+    "__class_getitem__",
+    "__copy__",
+    "__deepcopy__",
+    "__doc__",
+    "__getattribute__",
+    "__hash__",
+    "__init__",
+    "__init_subclass__",
+    "__module__",
+    "__new__",
+    "__reduce__",
+    "__reduce_ex__",
+    "__sizeof__",
+    "fromkeys",
+}
+
+
+class nslist(_posh.SharedList):
+    """A shared list without a policy: nslist(iterable=(), *, heap=None).
+
+    Each single operation is atomic all the same.
+    """
+
+    __slots__ = ()
+
+
+nslist.__module__ = "posh"
+
+
+def _called(policy, opname, method):
+    @functools.wraps(method)
+    def wrapper(self, *args, **kwargs):
+        state = policy.enter(self, opname)
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            policy.leave(self, state)
+
+    return wrapper
+
+
+def _with_policy(base, policy):
+    """Return a subtype of base whose operations the policy is called for."""
+    namespace = {"__slots__": (), "__synch__": policy}
+    for name, method in vars(base).items():
+        if name not in _BARE and callable(method):
+            namespace[name] = _called(policy, name, method)
+    return type(base.__name__, (base,), namespace)
+
+
+_HOOK = {
+    list: ("list_type", _posh.SharedList),
+    dict: ("dict_type", _posh.SharedDict),
+}
+_policies = {}
+
+
+def set_builtin_policy(tp, synch):
+    """Have the proxies of lists or dicts made from now on use a policy."""
+    check_policy(synch)
+    hook, base = _HOOK[tp]
+    if _policies.get(tp, MONITOR) is synch:
+        return
+    _policies[tp] = synch
+    if synch is not None and synch is not MONITOR:
+        base = _with_policy(base, synch)
+    _posh._set_hooks(**{hook: base})
+
+
+#: Types that need no declaration, of which only lists and dicts have a
+#: policy.
+IMMUTABLE = frozenset(
+    (type(None), bool, int, float, complex, str, bytes, tuple, type(...))
+)
+SHAREABLE = IMMUTABLE | frozenset(_HOOK)

@@ -1,0 +1,584 @@
+# SPDX-License-Identifier: MIT
+"""User classes: from a shareable class Dog to its shared type.
+
+The shared type derives from Dog, so that isinstance() and super() are right,
+but none of Dog's code runs when it is made.  Its method resolution order is
+
+    shared type, _Quiet, Dog, ..., InstanceBase, object
+
+InstanceBase is where attribute access arrives, also by way of super(); the
+shared type itself has wrappers for Dog's methods and properties, which put
+the policy around them, and a descriptor for each attribute that is known.
+"""
+
+import collections.abc
+import dis
+import importlib
+import inspect
+import sys
+import types
+import warnings
+
+from . import _posh
+from ._builtin import IMMUTABLE, SHAREABLE, set_builtin_policy
+from ._policy import MONITOR, check_policy
+
+#: At most this many attributes get a slot before they are first used.
+_FORESEEN = 48
+
+_by_name = {}  # qualified name -> shared type
+_options = {}  # class -> what it was made shareable with
+_metatypes = {}  # metaclass -> the one of the shared types
+
+
+class _Quiet:
+    """Keeps Dog.__init_subclass__ from running for the shared type."""
+
+    __slots__ = ()
+
+    def __init_subclass__(cls, **kwargs):
+        pass
+
+
+#
+# The live __dict__.
+#
+
+
+class Attributes(collections.abc.MutableMapping):
+    """The attributes of a shared object: what vars(p) is."""
+
+    __slots__ = ("_object",)
+
+    def __init__(self, x):
+        self._object = x
+
+    def __getitem__(self, name):
+        return _posh._attrs_get(self._object, name)
+
+    def __setitem__(self, name, value):
+        _posh._attrs_set(self._object, name, value)
+
+    def __delitem__(self, name):
+        _posh._attrs_set(self._object, name)
+
+    def __iter__(self):
+        return iter(self.copy())
+
+    def __len__(self):
+        return len(self.copy())
+
+    def __contains__(self, name):
+        try:
+            self[name]
+        except KeyError:
+            return False
+        return True
+
+    def copy(self):
+        """Return the attributes in a plain dict."""
+        return _posh._attrs(self._object)
+
+    def __eq__(self, other):
+        if isinstance(other, Attributes):
+            other = other.copy()
+        return self.copy() == other
+
+    __hash__ = None
+
+    def __or__(self, other):
+        return self.copy() | _plain(other)
+
+    def __ror__(self, other):
+        return other | self.copy()
+
+    def __ior__(self, other):
+        self.update(other)
+        return self
+
+    def __repr__(self):
+        return repr(self.copy())
+
+    def __reduce__(self):
+        return dict, (self.copy(),)
+
+
+def _plain(x):
+    return x.copy() if isinstance(x, Attributes) else x
+
+
+def _get_dict(self):
+    return Attributes(self)
+
+
+def _set_dict(self, value):
+    attributes = Attributes(self)
+    for name in set(attributes) - set(value):
+        del attributes[name]
+    attributes.update(value)
+
+
+#
+# Metaclasses: what is written to the shared type reaches Dog.
+#
+
+
+class _SharedMeta(type):
+    def __setattr__(cls, name, value):
+        base = cls.__mro__[2]
+        if isinstance(value, _WRAPPERS):
+            value = value._original
+        setattr(base, name, value)
+
+    def __delattr__(cls, name):
+        delattr(cls.__mro__[2], name)
+
+    def __new__(meta, name, bases, namespace, **kwargs):
+        raise TypeError(
+            f"{name!r} can't derive from the type of a shared object:"
+            " derive from its __class__"
+        )
+
+
+#: isinstance() would believe a wrapper's __class__.
+_WRAPPERS = (_posh.Monitored, _posh.MonitoredProperty)
+
+
+def _metatype(meta):
+    found = _metatypes.get(meta)
+    if found is None:
+        namespace = {
+            n: vars(_SharedMeta)[n]
+            for n in ("__setattr__", "__delattr__", "__new__")
+        }
+        found = type.__new__(type, meta.__name__, (meta,), namespace)
+        _metatypes[meta] = found
+    return found
+
+
+#
+# What is known of a class beforehand.
+#
+
+
+def _members(cls):
+    """Yield the names that __slots__ of one class made members for."""
+    for name, value in vars(cls).items():
+        if isinstance(value, types.MemberDescriptorType):
+            yield name
+
+
+def _annotated(cls):
+    fields = vars(cls).get("__dataclass_fields__")
+    if fields is not None:
+        for name, field in fields.items():
+            if field._field_type.name == "_FIELD":
+                yield name
+        return
+    for name, value in vars(cls).get("__annotations__", {}).items():
+        if "ClassVar" not in str(value):
+            yield name
+
+
+def _codes(code):
+    yield code
+    for const in code.co_consts:
+        if isinstance(const, types.CodeType):
+            yield from _codes(const)
+
+
+def _functions(cls):
+    for value in vars(cls).values():
+        if isinstance(value, property):
+            candidates = (value.fget, value.fset, value.fdel)
+        else:
+            candidates = (getattr(value, "__func__", value),)
+        for f in candidates:
+            if isinstance(f, types.FunctionType):
+                yield f
+
+
+def _stored(cls):
+    """Yield the names of the attributes that the code of a class stores."""
+    for f in _functions(cls):
+        for code in _codes(f.__code__):
+            by_hand = "__setattr__" in code.co_names + code.co_freevars
+            for op in dis.get_instructions(code):
+                if op.opname == "STORE_ATTR":
+                    yield op.argval
+            if by_hand:
+                for const in code.co_consts:
+                    if isinstance(const, str) and const.isidentifier():
+                        yield const
+
+
+def _spells_setattr(tp):
+    """Does any code of the class call object.__setattr__ or the like?"""
+    for cls in tp.__mro__[:-1]:
+        if "__setattr__" in vars(cls) or "__delattr__" in vars(cls):
+            return True
+        for f in _functions(cls):
+            for code in _codes(f.__code__):
+                names = code.co_names + code.co_freevars
+                if "__setattr__" in names or "__delattr__" in names:
+                    return True
+    return False
+
+
+def _has_dict(tp):
+    return tp.__dictoffset__ != 0
+
+
+def _attribute_names(tp):
+    """Return the names of attributes that instances will have."""
+    names = {}
+    classes = tp.__mro__[-2::-1]
+    for cls in classes:
+        names.update(dict.fromkeys(_members(cls)))
+    if _has_dict(tp):
+        for scan in (_annotated, _stored):
+            for cls in classes:
+                names.update(dict.fromkeys(scan(cls)))
+    return tuple(n for n in names if _is_plain_attribute(tp, n))[:_FORESEEN]
+
+
+def _is_plain_attribute(tp, name):
+    """May an instance have an attribute of that name?"""
+    if name.startswith("__") and name.endswith("__"):
+        return False
+    value = inspect.getattr_static(tp, name, None)
+    if isinstance(value, types.MemberDescriptorType):
+        return True
+    return not hasattr(type(value), "__set__")
+
+
+#
+# The shared type.
+#
+
+
+def _check(tp):
+    """Raise TypeError if instances of the class can't be shared."""
+    if not isinstance(tp, type):
+        raise TypeError(f"a class was expected, not {tp!r}")
+    if type(tp) in _metatypes.values():
+        raise TypeError(f"{tp.__qualname__!r} is a shared type itself")
+    for cls in tp.__mro__[:-1]:
+        made_in_c = isinstance(
+            vars(cls).get("__new__"), types.BuiltinFunctionType
+        )
+        if made_in_c or not cls.__flags__ & (1 << 9):
+            raise _posh.NotShareableError(
+                f"instances of {tp.__qualname__!r} can't be shared, because"
+                f" it derives from {cls.__qualname__!r}; have the"
+                f" {cls.__qualname__} as an attribute instead"
+            )
+
+
+def _wrappers(tp):
+    """Return {name: wrapper type} of what a policy is put around."""
+    kinds = {}
+    for cls in tp.__mro__[:-1]:
+        for name, value in vars(cls).items():
+            if name in kinds or name == "__del__":
+                continue
+            kinds[name] = None
+            if isinstance(value, types.FunctionType):
+                kinds[name] = _posh.Monitored
+            elif isinstance(value, property):
+                kinds[name] = _posh.MonitoredProperty
+    return {n: k for n, k in kinds.items() if k is not None}
+
+
+def _warn_of_generators(tp, names):
+    for name in names:
+        f = inspect.getattr_static(tp, name)
+        if (
+            inspect.isgeneratorfunction(f)
+            or inspect.iscoroutinefunction(f)
+            or inspect.isasyncgenfunction(f)
+        ):
+            warnings.warn(
+                f"{tp.__qualname__}.{name} is inside the policy only while"
+                " it is created, not while it runs",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+
+
+def _no_del(self):
+    """The object lives on: no finalizer runs for a proxy."""
+
+
+def _namespace(tp, synch):
+    slots = ("_posh_ref",)
+    if not tp.__weakrefoffset__:
+        slots += ("__weakref__",)
+    namespace = {
+        "__slots__": slots,
+        "__module__": tp.__module__,
+        "__qualname__": tp.__qualname__,
+        "__doc__": tp.__doc__,
+        "__class__": property(lambda self: tp),
+        "__reduce_ex__": _reduce,
+        "__reduce__": lambda self: _reduce(self, 2),
+        "__copy__": _posh_copy,
+        "__deepcopy__": _posh_deepcopy,
+        "__synch__": synch,
+    }
+    if hasattr(tp, "__del__"):
+        namespace["__del__"] = _no_del
+    if _has_dict(tp):
+        namespace["__dict__"] = property(_get_dict, _set_dict)
+    return namespace
+
+
+def _reduce(self, protocol):
+    from ._ticket import reduce_proxy
+
+    return reduce_proxy(self)
+
+
+def _posh_copy(self):
+    return _posh._copy(self)
+
+
+def _posh_deepcopy(self, memo):
+    return _posh.unshare(self)
+
+
+def _floor(tp):
+    return (
+        _posh.InstanceSlowBase if _spells_setattr(tp) else _posh.InstanceBase
+    )
+
+
+def _make(tp, synch):
+    """Make the shared type, as yet without attributes and wrappers."""
+    return type.__new__(
+        _metatype(type(tp)),
+        tp.__name__,
+        (_Quiet, tp, _floor(tp)),
+        _namespace(tp, synch),
+    )
+
+
+def _furnish(shared, tp, info, names, synch):
+    """Give the shared type its attributes and wrappers."""
+    give = type.__setattr__
+    for name in names:
+        give(shared, name, _posh.Attribute(name))
+    kinds = _wrappers(tp) if synch is not None else {}
+    for name, kind in kinds.items():
+        if name not in vars(shared):
+            original = inspect.getattr_static(tp, name)
+            give(shared, name, kind(info, name, original))
+    if synch is MONITOR:
+        _warn_of_generators(tp, kinds)
+    type.__delattr__(shared, "_posh_ref")
+    type.__delattr__(shared, "__slots__")
+
+
+def qualified_name(tp):
+    """Return the name of a class that is the same in all processes."""
+    module = tp.__module__
+    if module == "__mp_main__":
+        module = "__main__"
+    return f"{module}:{tp.__qualname__}"
+
+
+def allow_sharing(
+    tp, init=None, synch=MONITOR, *, closed=False, hash=None, name=None
+):
+    """Make a class shareable.
+
+    Then share() takes its instances, and they may be put into shared
+    containers.  To the processes that share such an object it is an object
+    of the class; its attributes are in shared memory.
+
+    tp      the class; its attributes have to be shareable
+    init    init(S, x) returns a new instance of the shared type S for the
+            plain object x; without it, or with generic_init, the attributes
+            are copied; default_init calls S(x)
+    synch   the policy: posh.MONITOR (each call of a method is inside the
+            object's monitor), None, or an object with enter(x, opname) and
+            leave(x, state)
+    closed  True: objects have only the attributes that the class mentions
+    hash    must be None: objects are keys by identity
+    name    what the class is called in shared memory, instead of its module
+            and qualified name
+
+    Other processes find the class by its name; they import its module if
+    they have to, which has to make the class shareable as well.
+    """
+    check_policy(synch)
+    if tp in SHAREABLE:
+        if init is not None or (tp in IMMUTABLE and synch is not MONITOR):
+            raise TypeError(f"{tp.__name__!r} is shared in its own way")
+        if tp not in IMMUTABLE:
+            set_builtin_policy(tp, synch)
+        return
+    _check(tp)
+    options = (init, synch, closed, hash, name)
+    if tp in _options:
+        if _options[tp] != options:
+            raise ValueError(f"{tp.__qualname__!r} is shareable already")
+        return
+    if init is not None and not callable(init):
+        raise TypeError(f"{init!r} is not callable")
+    if hash is not None:
+        raise NotImplementedError("objects are keys by identity only")
+    _register(tp, init, synch, closed, name)
+    _options[tp] = options
+
+
+def _register(tp, init, synch, closed, name):
+    if name is None:
+        name = qualified_name(tp)
+    if init is generic_init:
+        init = None
+    names = _attribute_names(tp)
+    shared = _make(tp, synch)
+    info = _posh._class_new(
+        shared,
+        tp,
+        name,
+        names,
+        init,
+        synch,
+        bool(closed) or not _has_dict(tp),
+    )
+    _furnish(shared, tp, info, names, synch)
+    if name in _by_name:
+        _posh._class_retire(_by_name[name])
+    _by_name[name] = shared
+
+
+def shareable(tp=None, /, **options):
+    """Make a class shareable: a decorator, with allow_sharing's arguments.
+
+    @posh.shareable
+    class Dog: ...
+
+    @posh.shareable(synch=None)
+    class Cat: ...
+    """
+    if tp is None:
+        return lambda tp: shareable(tp, **options)
+    allow_sharing(tp, **options)
+    return tp
+
+
+def default_init(S, x):
+    """Return S(x), a new instance of the shared type S."""
+    return S(x)
+
+
+def generic_init(S, x):
+    """Return a new instance of the shared type S with x's attributes."""
+    return _posh.generic_init(S, x)
+
+
+#
+# Finding the class of an object that another process shared.
+#
+
+
+def _resolve(name):
+    """Return the shared type of that name."""
+    shared = _by_name.get(name)
+    if shared is not None:
+        return shared
+    module, colon, _ = name.partition(":")
+    reason = "and this process has made no class of that name shareable"
+    if colon and module != "__main__" and module not in sys.modules:
+        try:
+            importlib.import_module(module)
+        except ImportError as e:
+            reason = f"and its module can't be imported: {e}"
+        shared = _by_name.get(name)
+        if shared is not None:
+            return shared
+    raise _posh.ClassNotFoundError(
+        f"the object's class is called {name!r}, {reason}"
+    )
+
+
+#
+# Refusing.
+#
+
+
+def _children(x):
+    """Yield (how to write it, object) of what share() would go on to."""
+    if type(x) in (list, tuple):
+        for i, item in enumerate(x):
+            yield f"[{i}]", item
+    elif type(x) is dict:
+        for key, item in x.items():
+            yield f"[{key!r}]", item
+            yield f"'s key {key!r}", key
+    elif type(x) in _options:
+        state = getattr(x, "__dict__", {})
+        for name, item in state.items():
+            yield f".{name}", item
+        for cls in type(x).__mro__:
+            for name in _members(cls):
+                if hasattr(x, name):
+                    yield f".{name}", getattr(x, name)
+
+
+def _path(root, target):
+    """Return how target is reached from root, the shortest way."""
+    seen = {id(root)}
+    front = [("x", root)]
+    while front:
+        following = []
+        for path, x in front:
+            if x is target:
+                return path
+            for step, item in _children(x):
+                if item is target:
+                    return path + step
+                if id(item) not in seen:
+                    seen.add(id(item))
+                    following.append((path + step, item))
+        front = following
+    return "x"
+
+
+_ADVICE = {
+    "key": "as a key: keys are immutable values, or objects that are equal"
+    " only to themselves",
+    "attribute": "because it has an attribute whose name is no string",
+}
+
+
+def _advice(x):
+    tp = type(x)
+    try:
+        _check(tp)
+    except TypeError:
+        base = next(c for c in tp.__mro__ if c.__module__ == "builtins")
+        if base in (list, dict) or base in IMMUTABLE:
+            return f"convert it to {base.__name__} first"
+        return "share what it is made of instead"
+    if tp is object:
+        return "it has no attributes to share"
+    return f"call posh.allow_sharing({tp.__qualname__}) first"
+
+
+def _not_shareable(root, x, why):
+    """Raise NotShareableError for x, a part of root."""
+    path = _path(root, x)
+    text = f"{type(x).__qualname__!r} object can't be shared"
+    if why:
+        text += " " + _ADVICE[why]
+    if path != "x":
+        text += f" ({path})"
+    if not why:
+        text += f": {_advice(x)}"
+    raise _posh.NotShareableError(text)
+
+
+_posh._set_sharing_hooks(_resolve, _not_shareable, MONITOR)
