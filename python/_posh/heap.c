@@ -155,6 +155,7 @@ attached(PyObject *type, posh_heap *h)
 
 	if (heap) {
 		heap->opens++;
+		heap->refs++;
 		return Py_NewRef((PyObject *)heap);
 	}
 	heap = (heap_object *)((PyTypeObject *)type)
@@ -165,7 +166,7 @@ attached(PyObject *type, posh_heap *h)
 	}
 	heap->h = h;
 	heap->state = st;
-	heap->opens = 1;
+	heap->opens = heap->refs = 1;
 	heap->next = st->heaps;
 	st->heaps = heap;
 	if (resize(heap, MAP_FIRST) < 0) {
@@ -303,14 +304,36 @@ heap_dealloc(PyObject *op)
 		PyObject_ClearWeakRefs(op);
 	if (heap->state)
 		forget(heap);
-	if (heap->h) {
-		while (heap->opens--)
-			posh_heap_close(heap->h);
+	while (heap->refs) {
+		heap->refs--;
+		posh_heap_close(heap->h);
 	}
 	Py_CLEAR(heap->layouts);
 	PyMem_Free(heap->map);
 	tp->tp_free(op);
 	Py_DECREF(tp);
+}
+
+/* The first close of h gives up the attachment, the last one frees it:
+ * proxies that are left need one that is to come. */
+static int
+keep_open(heap_object *heap)
+{
+	posh_heap *h;
+	int rc = posh_heap_open_fd(posh_heap_fileno(heap->h), &h);
+
+	if (rc) {
+		error_set_heap(heap->state, rc, NULL);
+		return -1;
+	}
+	if (h != heap->h) {
+		posh_heap_close(h);
+		PyErr_SetString(heap->state->Error,
+				"the heap's file descriptor is not its own");
+		return -1;
+	}
+	heap->refs++;
+	return 0;
 }
 
 static PyObject *
@@ -322,7 +345,6 @@ heap_close(PyObject *op, PyObject *Py_UNUSED(unused))
 		Py_RETURN_NONE;
 	if (heap->opens > 1) {
 		heap->opens--;
-		posh_heap_close(heap->h);
 		Py_RETURN_NONE;
 	}
 	if (heap->waiting) {
@@ -330,7 +352,10 @@ heap_close(PyObject *op, PyObject *Py_UNUSED(unused))
 				"a thread of this process waits in the heap");
 		return NULL;
 	}
+	if (heap->refs < 2 && keep_open(heap) < 0)
+		return NULL;
 	heap->closed = 1;
+	heap->refs--;
 	posh_heap_close(heap->h);
 	Py_RETURN_NONE;
 }

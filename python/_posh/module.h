@@ -172,7 +172,8 @@ struct heap_object {
 	size_t mask;             /* its size - 1 */
 	size_t used;
 	heap_object *next; /* in state->heaps */
-	unsigned opens;    /* closes that are to come */
+	unsigned opens;    /* closes from Python that are to come */
+	unsigned refs;     /* closes of h that are to come */
 	unsigned waiting;  /* threads in a wait, without the GIL */
 	char closed;
 	PyObject *layouts; /* of instances (layout.c), strong or NULL */

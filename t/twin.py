@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""Do the same to a shared object and to its builtin twin, and compare."""
+import unittest
+
+import posh
+
+
+def plain(x):
+    """Return a plain copy of a result, whatever it is made of."""
+    kind = type(x)
+    if issubclass(kind, posh.SharedList):
+        return [plain(v) for v in x]
+    if issubclass(kind, posh.SharedDict):
+        return {plain(k): plain(v) for k, v in x.items()}
+    if kind in (list, tuple, set, frozenset):
+        return kind(map(plain, x))
+    if kind is dict:
+        return {plain(k): plain(v) for k, v in x.items()}
+    return x
+
+
+def same(a, b):
+    """Are the two equal, types and signs and order included?"""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, dict):
+        return same(list(a.items()), list(b.items()))
+    return a == b or repr(a) == repr(b)
+
+
+def outcome(function, x):
+    """Call the function: what it returned or raised, comparable."""
+    try:
+        result = function(x)
+    except Exception as e:
+        return "raised", type(e), str(e)
+    if result is x:
+        return "returned", "its operand"
+    return "returned", plain(result)
+
+
+class TwinTest(unittest.TestCase):
+    """twin(plain, shared).do(function): the same on both."""
+
+    def pair(self, value):
+        self.twin = value
+        self.proxy = type(self).shared(value)
+
+    def do(self, function, text=""):
+        a = outcome(function, self.twin)
+        b = outcome(function, self.proxy)
+        self.assertTrue(same(a, b), "%s\n plain:  %.300r\n shared: %.300r"
+                        % (text or function, a, b))
+        self.assertTrue(same(plain(self.twin), plain(self.proxy)),
+                        "%s\n plain:  %.300r\n shared: %.300r"
+                        % (text or function, self.twin, self.proxy))
+        return a
