@@ -38,13 +38,6 @@
 
 #include "attach.h"
 
-#ifdef POSH_CHECK
-/* A test's say: true if it has an answer. */
-extern bool (*posh__dead_hook)(struct posh_heap *h, uint32_t member,
-			       bool *answer);
-bool (*posh__dead_hook)(struct posh_heap *h, uint32_t member, bool *answer);
-#endif
-
 static uint64_t
 fnv(const char *text, size_t n)
 {

@@ -64,6 +64,12 @@ uint64_t posh__boot(void);
 /* Is nobody's description holding this byte?  False if that is unknown. */
 bool posh__byte_free(struct posh_heap *h, int64_t byte);
 
+#ifdef POSH_CHECK
+/* A test's say in that: true if it has an answer. */
+extern bool (*posh__dead_hook)(struct posh_heap *h, uint32_t member,
+			       bool *answer);
+#endif
+
 /* Find out how the mapping is called in /proc/PID/maps. */
 void posh__note_mapping(struct posh_heap *h);
 

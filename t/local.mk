@@ -23,11 +23,14 @@ AM_TESTS_ENVIRONMENT = $(UNINSTALLED) \
 
 check_LIBRARIES += %D%/libtap.a
 %C%_libtap_a_SOURCES = \
+	%D%/actor.c \
+	%D%/actor.h \
 	%D%/tap.c \
 	%D%/tap.h
 
 # Tests of libposh's inside: they link with libposh-check.
 C_TESTS = \
+	%D%/lock.t \
 	%D%/value.t
 
 check_PROGRAMS += $(C_TESTS)

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* actor.h - a child process that a test talks to, a byte at a time.
+ *
+ * Both ends wait for the other's word, never for a time: a test of what
+ * happens while somebody waits, stops or dies needs no sleep to be right.
+ */
+#ifndef POSH_ACTOR_H
+#define POSH_ACTOR_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct actor {
+	pid_t pid;
+	int to, from; /* pipes; in the child the other ends of them */
+};
+
+/* Fork a child that runs f and exits with what that returns.  armed: the
+ * child becomes a member of all heaps.  raw: fork by the bare system call,
+ * as no library function does. */
+enum { ACTOR_STRAY = 0, ACTOR_ARMED = 1, ACTOR_RAW = 2 };
+void actor_start(struct actor *a, unsigned how,
+		 int (*f)(struct actor *me, void *arg), void *arg);
+
+/* Say a byte, wait for one (0: the other has gone). */
+void actor_say(struct actor *a, char c);
+char actor_hear(struct actor *a);
+
+/* Kill the child, or wait for its end: its exit status, or -signal. */
+void actor_kill(struct actor *a);
+int actor_end(struct actor *a);
+
+#endif
