@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "canon.h"
+#include "slots.h"
 #include "tap.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -370,29 +371,29 @@ test_bad_utf8(void)
 {
 	const struct {
 		const char *text;
+		size_t bytes; /* a cut one goes on well behind them */
 		const char *what;
 	} row[] = {
-		{"\x80", "a continuation byte alone"},
-		{"\xff", "a byte that is never there"},
-		{"\xc0\x80", "an overlong NUL"},
-		{"\xc1\xbf", "an overlong character of two bytes"},
-		{"\xe0\x9f\xbf", "an overlong character of three bytes"},
-		{"\xf0\x8f\xbf\xbf", "an overlong character of four bytes"},
-		{"\xf4\x90\x80\x80", "a character beyond U+10FFFF"},
-		{"\xf5\x80\x80\x80", "a lead byte beyond U+10FFFF"},
-		{"abcdefghi\xc3", "a cut character of two bytes"},
-		{"\xe2\x82", "a cut character of three bytes"},
-		{"\xf0\x9f\x98", "a cut character of four bytes"},
-		{"\xc3\xc3", "a lead byte in place of a continuation"},
-		{"\xe2\x28\xa1", "ASCII in place of a continuation"},
+		{"\x80", 1, "a continuation byte alone"},
+		{"\xff", 1, "a byte that is never there"},
+		{"\xc0\x80", 2, "an overlong NUL"},
+		{"\xc1\xbf", 2, "an overlong character of two bytes"},
+		{"\xe0\x9f\xbf", 3, "an overlong character of three bytes"},
+		{"\xf0\x8f\xbf\xbf", 4, "an overlong character of four bytes"},
+		{"\xf4\x90\x80\x80", 4, "a character beyond U+10FFFF"},
+		{"\xf5\x80\x80\x80", 4, "a lead byte beyond U+10FFFF"},
+		{"abcdefghi\xc3\xa9", 10, "a cut character of two bytes"},
+		{"\xe2\x82\xac", 2, "a cut character of three bytes"},
+		{"\xf0\x9f\x98\x80", 3, "a cut character of four bytes"},
+		{"\xc3\xc3", 2, "a lead byte in place of a continuation"},
+		{"\xe2\x28\xa1", 3, "ASCII in place of a continuation"},
 	};
 	struct posh__text t;
 	uint64_t hash = 7;
 	size_t i;
 
 	for (i = 0; i < COUNT(row); i++) {
-		struct posh_value v =
-			posh_utf8(row[i].text, strlen(row[i].text));
+		struct posh_value v = posh_utf8(row[i].text, row[i].bytes);
 
 		ok(posh__text_begin(&v, &t) == -EINVAL &&
 			   posh__value_hash(NULL, &v, &hash) == -EINVAL &&
@@ -569,7 +570,7 @@ test_scratch(void)
 	ok(!self.scratch, "and all of it can be freed");
 	posh__scratch(&self, 4 << 20);
 	posh__scratch_reset(&self);
-	ok(!self.scratch->chunk->next && !self.scratch->trim,
+	ok(!self.scratch->chunk->next && self.scratch->chunk->bytes <= 1 << 20,
 	   "a large chunk alone is not kept either");
 	posh__scratch_free(&self);
 }
@@ -690,33 +691,267 @@ test_garbage(void)
 	free(base);
 }
 
-/* A tuple whose slots are all itself. */
+enum { DATA = FIRST_SPAN << POSH__SPAN_BITS }; /* where boxes may lie */
+
+static uint64_t
+put_box(char *base, uint64_t at, unsigned kind, unsigned flags, uint64_t length,
+	const void *data, size_t bytes)
+{
+	struct posh__block front = {0, (uint16_t)kind, (uint16_t)flags};
+
+	memcpy(base + at, &front, 8);
+	memcpy(base + at + 16, &length, 8);
+	memcpy(base + at + 24, data, bytes);
+	return POSH__TAGGED(POSH__TAG_BOX, at);
+}
+
+/* Circles, and what a walk would not end in. */
 static void
-test_circle(void)
+test_depth(void)
 {
 	struct posh_heap h;
 	struct posh__self self = {0};
 	char *base = image_make(&h);
-	struct posh__block front = {0, POSH__KIND_BOXTUPLE, 0};
-	uint64_t at = FIRST_SPAN << POSH__SPAN_BITS;
-	posh__word *box = (posh__word *)(base + at);
+	uint64_t slot[64], at = DATA, box;
 	struct posh_value out;
 	size_t i;
 
 	self.h = &h;
-	memcpy(base + at, &front, 8);
-	box[2] = 64;
 	for (i = 0; i < 64; i++)
-		box[3 + i] = POSH__TAGGED(POSH__TAG_BOX, at);
-	ok(posh__value_decode(&self, box[3], &out) == -EAGAIN,
-	   "a tuple that has itself in it makes no sense");
-	for (i = 0; i < 64; i++)
-		box[3 + i] = POSH__TAGGED(POSH__TAG_SPECIAL, 1);
-	ok(posh__value_decode(&self, POSH__TAGGED(POSH__TAG_BOX, at), &out) ==
-			   0 &&
-		   out.size == 64 && out.items[63].type == POSH_NONE,
-	   "one that has None in it does");
+		slot[i] = POSH__NONE;
+	box = put_box(base, at, POSH__KIND_BOXTUPLE, 0, 64, slot, 512);
+	ok(posh__value_decode(&self, box, &out) == 0 && out.size == 64 &&
+		   out.items[63].type == POSH_NONE,
+	   "a tuple is read");
+	slot[0] = box;
+	put_box(base, at, POSH__KIND_BOXTUPLE, 0, 1, slot, 8);
+	ok(posh__value_decode(&self, box, &out) == -EAGAIN,
+	   "one that has itself in it makes no sense");
+	slot[0] = POSH__NONE;
+	for (i = 0; i < 60; i++) {
+		slot[1] = slot[0];
+		slot[0] = put_box(base, at + 64 * i, POSH__KIND_BOXTUPLE, 0, 2,
+				  slot, 16);
+	}
+	ok(posh__value_decode(&self, slot[0], &out) == -EAGAIN,
+	   "nor one that has more in it than the heap");
+	slot[0] = POSH__NONE;
+	for (i = 0; i <= POSH__DEPTH; i++) {
+		slot[0] = put_box(base, at + 64 * i, POSH__KIND_BOXTUPLE, 0, 1,
+				  slot, 8);
+		if (i == POSH__DEPTH - 1)
+			ok(posh__value_decode(&self, slot[0], &out) == 0,
+			   "tuples are read %d deep", POSH__DEPTH);
+	}
+	ok(posh__value_decode(&self, slot[0], &out) == -EAGAIN,
+	   "and no deeper");
 	posh__scratch_free(&self);
+	free(base);
+}
+
+/* What does not fit, by a little. */
+static void
+test_malformed(void)
+{
+	const uint64_t end = IMAGE - 64;
+	struct posh_heap h;
+	struct posh__self self = {0};
+	char *base = image_make(&h), data[40] = {0};
+	const struct {
+		uint64_t value;
+		int rc;
+		const char *what;
+	} row[] = {
+		{put_box(base, end, POSH__KIND_BYTES, 0, 40, data, 40), 0,
+		 "bytes up to the end of the heap"},
+		{put_box(base, end - 64, POSH__KIND_BYTES, 0, 105, data, 40),
+		 -EAGAIN, "bytes beyond it"},
+		{put_box(base, end - 128, POSH__KIND_BYTES, 0, UINT64_MAX, data,
+			 40),
+		 -EAGAIN, "bytes of no length that there is"},
+		{put_box(base, end - 192, POSH__KIND_BOXTUPLE, 0,
+			 UINT64_C(1) << 61, data, 40),
+		 -EAGAIN, "slots of no number that there is"},
+		{put_box(base, end - 256, POSH__KIND_STR, 3, 3, data, 40),
+		 -EAGAIN, "a text of width 3"},
+		{put_box(base, end - 320, POSH__KIND_STR, 4, 6, data, 40),
+		 -EAGAIN, "one and a half characters"},
+		{put_box(base, end - 384, POSH__KIND_INT, 0, 0, data, 40),
+		 -EAGAIN, "an integer of no bytes"},
+		{put_box(base, end - 448, 77, 0, 8, data, 40), -EAGAIN,
+		 "a box of no kind"},
+		{put_box(base, end - 512, POSH__KIND_BYTES, 0, 8, data, 40) + 8,
+		 -EAGAIN, "a box that is not aligned"},
+		{POSH__TAGGED(POSH__TAG_BOX, IMAGE - 16), -EAGAIN,
+		 "a box half in the heap"},
+		{POSH__TAGGED(POSH__TAG_OBJECT, IMAGE), -EAGAIN,
+		 "an object behind the heap"},
+		{POSH__TAGGED(POSH__TAG_TEXT, 0x6180), -EAGAIN,
+		 "a short text that is not ASCII"},
+		{POSH__TAGGED(POSH__TAG_TEXT, 0x6161), 0, "a short text"},
+		{POSH__EMPTY, -EAGAIN, "an empty slot"},
+		{POSH__TAGGED(9, 0), -EAGAIN, "a tag that there is not"},
+	};
+	struct posh_value out;
+	size_t i;
+
+	self.h = &h;
+	for (i = 0; i < COUNT(row); i++)
+		ok(posh__value_decode(&self, row[i].value, &out) == row[i].rc,
+		   "%s: %s", row[i].what, row[i].rc ? "no" : "yes");
+	posh__scratch_free(&self);
+	free(base);
+}
+
+/* Stored texts and bytes against all inputs: one line, and it is equal. */
+static void
+test_equal(void)
+{
+	const uint16_t two[] = {'l', 'o', 'n', 'g', 'e', 'r', 0x100};
+	const uint32_t four[] = {'l', 'o', 'n', 'g', 'e', 'r', 0x10000};
+	const uint16_t ascii[] = {'l', 'o', 'n', 'g', 'e', 'r', '!'};
+	const uint32_t wide[] = {'l', 'o', 'n', 'g', 'e', 'r', 0x100};
+	const uint32_t latin[] = {'l', 'o', 'n', 'g', 'e', 'r', 0xe9};
+	struct posh_value nothing = posh_utf8("longer!", 7);
+	struct posh_value item[] = {posh_int(1), posh_utf8("longer!", 7)};
+	struct posh_value change[] = {posh_float(1), str(ascii, 7, 2)};
+	struct posh_value shorter[] = {posh_int(1)};
+	struct posh_heap h;
+	struct posh__self self = {0};
+	char *base = image_make(&h);
+	uint64_t slot[] = {POSH__TAGGED(POSH__TAG_INT, 1), 0};
+	uint64_t stored[8];
+	const struct {
+		int line;
+		struct posh_value v;
+	} row[] = {
+		{0, posh_utf8("longer!", 7)},
+		{0, str("longer!", 7, 1)},
+		{0, str(ascii, 7, 2)},
+		{1, str("longer\xe9", 7, 1)},
+		{1, str(latin, 7, 4)},
+		{1, posh_utf8("longer\xc3\xa9", 8)},
+		{2, str(two, 7, 2)},
+		{2, str(wide, 7, 4)},
+		{2, posh_utf8("longer\xc4\x80", 8)},
+		{3, str(four, 7, 4)},
+		{3, posh_utf8("longer\xf0\x90\x80\x80", 10)},
+		{4, posh_bytes("longer!", 7)},
+		{5, tuple(item, 2)},
+		{5, tuple(change, 2)},
+		{6, tuple(shorter, 1)},
+		{7, tuple(NULL, 0)},
+		{99, str("longer", 6, 1)},
+		{99, posh_utf8("longer!\0", 8)},
+		{99, posh_bytes("longer", 6)},
+		{99, posh_bytes("longer?", 7)},
+		{99, posh_utf8("longer?", 7)},
+		{99, posh_utf8("longer\xc3\xa8", 8)},
+		{99, posh_utf8("longer\xc4\x81", 8)},
+		{99, posh_int(1)},
+		{99, posh_none()},
+		{99, posh_float(0.5)},
+		{99, tuple(&nothing, 1)},
+	};
+	size_t i, j;
+
+	self.h = &h;
+	stored[0] = put_box(base, DATA, POSH__KIND_STR, 1 | POSH__STR_ASCII, 7,
+			    "longer!", 7);
+	stored[1] =
+		put_box(base, DATA + 64, POSH__KIND_STR, 1, 7, "longer\xe9", 7);
+	stored[2] = put_box(base, DATA + 128, POSH__KIND_STR, 2, 14, two, 14);
+	stored[3] = put_box(base, DATA + 192, POSH__KIND_STR, 4, 28, four, 28);
+	stored[4] =
+		put_box(base, DATA + 256, POSH__KIND_BYTES, 0, 7, "longer!", 7);
+	slot[1] = stored[0];
+	stored[5] =
+		put_box(base, DATA + 320, POSH__KIND_BOXTUPLE, 0, 2, slot, 16);
+	stored[6] =
+		put_box(base, DATA + 384, POSH__KIND_BOXTUPLE, 0, 1, slot, 8);
+	stored[7] =
+		put_box(base, DATA + 448, POSH__KIND_BOXTUPLE, 0, 0, slot, 0);
+	for (i = 0; i < COUNT(stored); i++) {
+		bool right = true;
+
+		for (j = 0; j < COUNT(row); j++) {
+			int rc = posh__value_equal(&self, stored[i], &row[j].v);
+
+			if (rc != (row[j].line == (int)i)) {
+				tap_note("input %zu: %d", j, rc);
+				right = false;
+			}
+		}
+		ok(right, "stored value %zu equals what it should", i);
+	}
+	free(base);
+}
+
+/* A tuple that is an object equals the box, and the input. */
+static void
+test_tuple_object(void)
+{
+	struct posh_heap h;
+	struct posh__self self = {0};
+	char *base = image_make(&h);
+	uint64_t slot[] = {POSH__TAGGED(POSH__TAG_INT, 1), POSH__NONE};
+	uint64_t list = POSH__TAGGED(POSH__TAG_OBJECT, DATA + 512);
+	uint64_t box, object[4], a = 0, b = 0, c = 0;
+	struct posh_value item[] = {posh_float(1), posh_none()};
+	struct posh_value pair = tuple(item, 2), twin, outer, nest;
+	size_t i;
+
+	self.h = &h;
+	box = put_box(base, DATA, POSH__KIND_BOXTUPLE, 0, 2, slot, 16);
+	for (i = 0; i < 4; i++) {
+		struct posh__tuple *t =
+			(struct posh__tuple *)(base + DATA + 64 * (i + 1));
+
+		/* 0, 1: (1, None); 2, 3: (the list, itself) */
+		object[i] = POSH__TAGGED(POSH__TAG_OBJECT,
+					 (uint64_t)((char *)t - base));
+		t->head.kind = POSH__KIND_TUPLE;
+		t->length = 2;
+		t->slot[0] = i < 2 ? slot[0] : list;
+		t->slot[1] = i < 2 ? slot[1] : object[i];
+	}
+	((struct posh__object *)(base + DATA + 512))->kind = POSH__KIND_LIST;
+
+	posh__value_hash(&self, &pair, &a);
+	posh__word_hash(&self, object[0], &b);
+	twin = posh_object((posh_handle){POSH__PAYLOAD(object[1])});
+	posh__value_hash(&self, &twin, &c);
+	ok(a == b && b == c, "an object that is a tuple hashes as its items");
+	ok(posh__value_equal(&self, object[0], &pair) == 1 &&
+		   posh__value_equal(&self, object[0], &twin) == 1 &&
+		   posh__value_equal(&self, box, &twin) == 1,
+	   "and is equal to such a tuple, and another such object");
+	ok(posh__value_equal(&self, object[2], &twin) == 0 &&
+		   posh__value_equal(&self, object[2], &pair) == 0,
+	   "but not to one with other items");
+
+	outer = tuple(&twin, 1);
+	nest = tuple(&pair, 1);
+	posh__value_hash(&self, &outer, &a);
+	posh__value_hash(&self, &nest, &b);
+	ok(a == b, "it hashes so in a tuple too");
+
+	twin = posh_object((posh_handle){POSH__PAYLOAD(object[3])});
+	ok(posh__word_hash(&self, object[2], &a) == 0 &&
+		   posh__value_hash(&self, &twin, &b) == 0 && a == b,
+	   "a tuple that has itself in it has a hash");
+	ok(posh__value_equal(&self, object[3], &twin) == 1, "equals itself");
+	ok(posh__value_equal(&self, object[2], &twin) == 0,
+	   "and is not compared without end");
+	item[0] = posh_object((posh_handle){POSH__PAYLOAD(list)});
+	item[1] = twin;
+	pair = tuple(item, 2);
+	ok(posh__value_equal(&self, object[3], &pair) == 1 &&
+		   posh__value_hash(&self, &pair, &b) == 0 && a == b,
+	   "it is found by its items");
+	item[0] = posh_object((posh_handle){POSH__PAYLOAD(list) + 16});
+	ok(posh__value_equal(&self, object[3], &pair) == 0,
+	   "but not with another list in it");
 	free(base);
 }
 
@@ -734,6 +969,9 @@ main(void)
 	test_hash();
 	test_scratch();
 	test_garbage();
-	test_circle();
+	test_depth();
+	test_malformed();
+	test_equal();
+	test_tuple_object();
 	return tap_done();
 }
