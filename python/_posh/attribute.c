@@ -69,7 +69,8 @@ static PyObject *
 monitored(class_object *cls, PyObject *name, PyObject *descr)
 {
 	PyObject *m;
-	if (cls->policy == POLICY_NONE || !PyFunction_Check(descr))
+	if (cls->policy == POLICY_NONE || !PyFunction_Check(descr) ||
+	    _PyType_Lookup(cls->base, name) != descr)
 		return descr;
 	m = PyObject_CallFunctionObjArgs((PyObject *)posh_state->Monitored, cls,
 					 name, descr, NULL);
@@ -79,6 +80,14 @@ monitored(class_object *cls, PyObject *name, PyObject *descr)
 	if (m && PyErr_Occurred())
 		Py_CLEAR(m);
 	return m;
+}
+
+/* A class whose slots are all taken gets more attributes without a trace. */
+static bool
+is_full(ref_object *r)
+{
+	int64_t n = posh_list_len(r->heap->h, r->layout->handle);
+	return n < 0 || n > POSH_CLASS_SLOTS;
 }
 
 static void
@@ -92,7 +101,7 @@ note(ref_object *r, PyObject *name, PyObject *descr, int data)
 	slot = layout_slot(l, r->heap, name, 0);
 	if (slot == -2)
 		PyErr_Clear();
-	else
+	else if (slot >= 0 || data || !is_full(r))
 		layout_note(l, name, descr, slot, data, version);
 }
 

@@ -430,6 +430,9 @@ instance_plain_state(PyObject *x)
 		rc = dict ? PyDict_Update(out, dict) : -1;
 		Py_XDECREF(dict);
 	}
+	/* typing's note of Box[int](...), which is no part of the object */
+	if (rc == 0 && PyDict_GetItemString(out, "__orig_class__"))
+		rc = PyDict_DelItemString(out, "__orig_class__");
 	if (rc < 0)
 		Py_CLEAR(out);
 	return out;

@@ -326,11 +326,17 @@ def _namespace(tp, synch):
         "__deepcopy__": _posh_deepcopy,
         "__synch__": synch,
     }
+    if tp.__dir__ is object.__dir__ and _has_dict(tp):
+        namespace["__dir__"] = _dir
     if hasattr(tp, "__del__"):
         namespace["__del__"] = _no_del
     if _has_dict(tp):
         namespace["__dict__"] = property(_get_dict, _set_dict)
     return namespace
+
+
+def _dir(self):
+    return sorted({*object.__dir__(self), *_posh._attrs(self)})
 
 
 def _reduce(self, protocol):
