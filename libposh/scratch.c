@@ -2,8 +2,8 @@
 /* scratch.c - the memory of a thread that its reads return data in.
  *
  * Chunks of private memory, taken from front to back.  A chunk never moves,
- * so that what was taken stays where it is; a reset makes all of it void.
- * One chunk is always there once the first was made.
+ * so that what was taken stays where it is; a reset makes all of it void, and
+ * keeps one chunk.
  */
 #include "config.h"
 
@@ -30,7 +30,7 @@ chunk_alloc(size_t bytes)
 static void
 begin(struct posh__scratch *s)
 {
-	s->at = (char *)s->chunk->data;
+	s->begin = s->at = (char *)s->chunk->data;
 	s->end = s->at + s->chunk->bytes;
 }
 
@@ -49,7 +49,7 @@ void *
 posh__scratch_more(struct posh__self *self, size_t bytes)
 {
 	struct posh__scratch *s = self->scratch;
-	size_t size = s ? s->chunk->bytes * 2 : FIRST;
+	size_t size = s && s->chunk ? s->chunk->bytes * 2 : FIRST;
 	struct posh__chunk *c;
 
 	/* Doubled up to what is kept; beyond that as asked. */
@@ -105,11 +105,33 @@ posh__scratch_trim(struct posh__self *self)
 }
 
 void
+posh__scratch_flip(struct posh__self *self)
+{
+	struct posh__scratch *s = self->scratch;
+
+	if (!s)
+		return;
+	if (!s->other) {
+		s->other = calloc(1, sizeof(*s));
+		if (!s->other)
+			return;
+		s->other->other = s;
+	}
+	self->scratch = s->other;
+}
+
+void
 posh__scratch_free(struct posh__self *self)
 {
-	if (!self->scratch)
-		return;
-	chunks_free(self->scratch->chunk);
-	free(self->scratch);
+	struct posh__scratch *s = self->scratch;
+
 	self->scratch = NULL;
+	if (!s)
+		return;
+	if (s->other) {
+		chunks_free(s->other->chunk);
+		free(s->other);
+	}
+	chunks_free(s->chunk);
+	free(s);
 }

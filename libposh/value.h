@@ -201,9 +201,10 @@ posh__value_decode_fast(uint64_t value, struct posh_value *out)
 /* scratch.c: what a call returns by pointer. */
 
 struct posh__scratch {
-	char *at, *end;            /* of the current chunk */
+	char *begin, *at, *end;    /* of the current chunk */
 	struct posh__chunk *chunk; /* the current one, and those before it */
-	bool trim;                 /* more is there than a reset keeps */
+	struct posh__scratch *other;
+	bool trim; /* more is there than a reset keeps */
 };
 
 struct posh__chunk {
@@ -216,6 +217,10 @@ void posh__scratch_trim(struct posh__self *self);
 void *posh__scratch_more(struct posh__self *self, size_t bytes);
 void posh__scratch_free(struct posh__self *self);
 
+/* Change to the thread's other scratch memory: for a call that may read again
+ * and again while its input is what the last call returned. */
+void posh__scratch_flip(struct posh__self *self);
+
 /* Begin a call that returns data: what was taken before is void. */
 static inline void
 posh__scratch_reset(struct posh__self *self)
@@ -227,7 +232,7 @@ posh__scratch_reset(struct posh__self *self)
 	if (__builtin_expect(s->trim, 0))
 		posh__scratch_trim(self);
 	else
-		s->at = (char *)s->chunk->data;
+		s->at = s->begin;
 }
 
 /* Take bytes, 16-byte aligned; they stay where they are until the next reset.

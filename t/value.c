@@ -566,6 +566,18 @@ test_scratch(void)
 	ok(!posh__scratch(&self, SIZE_MAX) &&
 		   !posh__scratch(&self, SIZE_MAX - 8),
 	   "more than there can be is NULL");
+	memset(kept, 'k', 500000);
+	posh__scratch_flip(&self);
+	posh__scratch_reset(&self);
+	p[0] = posh__scratch(&self, 500000);
+	memset(p[0], 'p', 500000);
+	posh__scratch_reset(&self);
+	ok(posh__scratch(&self, 500000) == p[0] && ((char *)kept)[0] == 'k' &&
+		   ((char *)kept)[499999] == 'k',
+	   "the other half has memory of its own");
+	posh__scratch_flip(&self);
+	posh__scratch_reset(&self);
+	ok(posh__scratch(&self, 500000) == kept, "and there are two of them");
 	posh__scratch_free(&self);
 	ok(!self.scratch, "and all of it can be freed");
 	posh__scratch(&self, 4 << 20);
