@@ -31,8 +31,4 @@ uint64_t posh__block_round(uint64_t bytes);
 /* The thread goes: its spans become orphans. */
 void posh__alloc_abandon(struct posh__self *self);
 
-/* A thread died that may have freed this block without telling the span's
- * owner: have the owner look. */
-void posh__block_nudge(struct posh__self *self, uint64_t block);
-
 #endif

@@ -525,7 +525,7 @@ posh_heap_place(posh_heap *h, enum posh_place place)
 	posh_handle o = {0};
 
 	if ((unsigned)place <= POSH_TICKETS)
-		o.off = posh__load(&h->hdr->place[place]);
+		o.off = posh__load(&h->hdr->place[place]) & POSH__HANDLE_MASK;
 	return o;
 }
 

@@ -7,9 +7,15 @@ LIBPOSH_SOURCES = \
 	%D%/attach.h \
 	%D%/box.c \
 	%D%/canon.h \
+	%D%/check.c \
 	%D%/circle.c \
 	%D%/circle.h \
+	%D%/class.c \
+	%D%/dbody.c \
 	%D%/death.c \
+	%D%/dict.c \
+	%D%/dict.h \
+	%D%/dread.c \
 	%D%/equal.c \
 	%D%/error.c \
 	%D%/file.c \
@@ -17,37 +23,49 @@ LIBPOSH_SOURCES = \
 	%D%/fork.c \
 	%D%/format.c \
 	%D%/format.h \
+	%D%/gate.c \
+	%D%/gate.h \
 	%D%/grow.c \
 	%D%/hash.c \
 	%D%/heap.c \
 	%D%/heap.h \
 	%D%/hold.c \
+	%D%/instance.c \
 	%D%/layout.h \
 	%D%/link.c \
+	%D%/list.c \
 	%D%/lock.c \
 	%D%/lock.h \
 	%D%/member.c \
 	%D%/memory.c \
 	%D%/memory.h \
 	%D%/number.c \
+	%D%/object.c \
 	%D%/op.c \
 	%D%/op.h \
 	%D%/quiesce.c \
 	%D%/quiesce.h \
+	%D%/read.c \
+	%D%/recount.c \
+	%D%/recover.c \
 	%D%/ref.h \
 	%D%/scratch.c \
 	%D%/slots.c \
 	%D%/slots.h \
 	%D%/span.c \
 	%D%/span.h \
+	%D%/stats.c \
 	%D%/step.c \
 	%D%/text.c \
 	%D%/thread.c \
 	%D%/thread.h \
+	%D%/tuple.c \
 	%D%/utf8.c \
 	%D%/value.c \
 	%D%/value.h \
-	%D%/wait.c
+	%D%/wait.c \
+	%D%/walk.c \
+	%D%/walk.h
 
 lib_LTLIBRARIES = %D%/libposh.la
 %C%_libposh_la_SOURCES = $(LIBPOSH_SOURCES)

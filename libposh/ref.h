@@ -65,6 +65,9 @@ void posh__link(struct posh__self *self, uint64_t object, posh__word *owner,
  * What dies by that is destroyed. */
 void posh__unlink(struct posh__self *self, posh__word *owner);
 
+/* The same, but what dies by that waits on self->t->dead. */
+void posh__unlink_only(struct posh__self *self, posh__word *owner);
+
 /* Recovery of a count step in flight, and of dying, dead and freeing. */
 void posh__link_settle(struct posh__self *self);
 
@@ -75,6 +78,11 @@ void posh__free_check(struct posh__self *self, uint64_t object);
 
 /* Take apart what hangs on self->t->dead. */
 void posh__destroy(struct posh__self *self);
+
+/* Put a block that is DEAD(self), named by dying, on the list; take its
+ * head off. */
+void posh__dead_push(struct posh__self *self, uint64_t block);
+void posh__dead_pop(struct posh__self *self);
 
 /* Free a body or another block without links of its own, that *owner names
  * (*owner becomes 0).  What is in its slots is not looked at. */

@@ -35,7 +35,6 @@
  *   span.3  CONT of a run stored            as span.2
  *   span.4  RUN or HOLDS stored             recovery gives it back unless
  *                                           its block was born
- *   span.5  span_busy before giving         recovery gives it back
  *   span.6  a CONT is LIMBO                 recovery goes on from here (I4)
  *   span.7  the first is LIMBO              the bit may be missing:
  *                                           recovery sets it
@@ -279,6 +278,9 @@ posh__span_run(struct posh__self *self, unsigned st, uint32_t n,
 				    POSH__SPAN_WORD(POSH__SPAN_CONT, 0, 0, i));
 			POSH_STEP("span.3");
 		}
+		/* Of a run that is whole, 0 says that its block is unborn. */
+		if (st == POSH__SPAN_RUN)
+			posh__store(&posh__span_at(h, first)->state[0], 0);
 		posh__store(posh__span_word(h, first),
 			    POSH__SPAN_WORD(st, POSH__CLASS_RUN, owner, n));
 		POSH_STEP("span.4");
@@ -345,33 +347,50 @@ all_free(struct posh__span *s)
 	return true;
 }
 
+void
+posh__span_part(struct posh__self *self, uint64_t n)
+{
+	struct posh_heap *h = self->h;
+	posh__word *word = posh__span_word(h, n);
+	uint64_t w = posh__load(word);
+
+	if (all_free(posh__span_at(h, n))) {
+		posh__span_give(self, n);
+		return;
+	}
+	posh__add(&h->hdr->orphans, 1);
+	posh__span_mark(h, POSH__MAP_ORPHAN, n);
+	posh__store(word, POSH__SPAN_WORD(POSH__SPAN_ORPHAN,
+					  POSH__SPAN_CLASS(w), 0, 0));
+}
+
 /* Settle a single span or a run's first that span_busy names. */
 static void
 settle_first(struct posh__self *self, uint64_t n)
 {
 	struct posh_heap *h = self->h;
-	posh__word *word = posh__span_word(h, n);
-	uint64_t w = posh__load(word);
-	struct posh__span *s = posh__span_at(h, n);
+	uint64_t w = posh__load(posh__span_word(h, n));
 
 	switch (POSH__SPAN_STATE(w)) {
 	case POSH__SPAN_OWNED:
 		if (POSH__SPAN_OWNER(w) != self->tid)
 			return;
 		unlist(self, n);
-		if (all_free(s)) {
-			posh__span_give(self, n);
-			return;
-		}
-		posh__span_mark(h, POSH__MAP_ORPHAN, n);
-		posh__store(word,
-			    POSH__SPAN_WORD(POSH__SPAN_ORPHAN,
-					    POSH__SPAN_CLASS(w), 0, 0));
+		posh__span_part(self, n);
 		return;
 	case POSH__SPAN_RUN:
 		if (POSH__SPAN_OWNER(w) == self->tid &&
-		    POSH__SPAN_STAMP(w) && !posh__load(&s->state[0]))
+		    !posh__load(&posh__span_at(h, n)->state[0]))
 			posh__span_give(self, n);
+		return;
+	case POSH__SPAN_HOLDS:
+		/* Its member's entry may name it: then it is in use. */
+		if (POSH__SPAN_OWNER(w) < POSH__MEMBERS &&
+		    (posh__load(&posh__member_at(h, POSH__SPAN_OWNER(w))
+					 ->holds) &
+		     0xffffffff) == n)
+			return;
+		posh__span_give(self, n);
 		return;
 	case POSH__SPAN_FREE:
 	case POSH__SPAN_LIMBO:
@@ -395,12 +414,12 @@ posh__span_settle(struct posh__self *self, posh__word *busy)
 		bool whole = POSH__SPAN_STATE(head) == POSH__SPAN_RUN ||
 			     POSH__SPAN_STATE(head) == POSH__SPAN_HOLDS;
 
-		for (i = 0; i < n; i++) {
+		for (i = n; i-- > 0;) {
 			posh__word *word = posh__span_word(h, first + i);
 			uint64_t w = posh__load(word);
 
-			/* A CONT counts as claimed until the head is whole:
-			 * then the run ahead of it is ours. */
+			/* From the end, so that the head tells until the
+			 * last whose the CONTs are. */
 			if (w == claimed ||
 			    (i > 0 && !whole && head == claimed &&
 			     w == POSH__SPAN_WORD(POSH__SPAN_CONT, 0, 0, i)))

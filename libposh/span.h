@@ -46,6 +46,10 @@ int posh__span_run(struct posh__self *self, unsigned st, uint32_t n,
  * was inside has left. */
 void posh__span_give(struct posh__self *self, uint64_t first);
 
+/* Part with an own span of a class, which is in no list: it is given back,
+ * or an orphan if there is something in it. */
+void posh__span_part(struct posh__self *self, uint64_t n);
+
 /* Finish or undo the claim or the giving that a dead thread was in. */
 void posh__span_settle(struct posh__self *self, posh__word *busy);
 

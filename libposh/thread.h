@@ -45,6 +45,9 @@ struct posh__self {
 
 	struct posh__scratch *scratch; /* what reads return by pointer */
 
+	uint64_t *entered; /* objects whose holds a reading entered */
+	unsigned nentered, entered_max;
+
 	struct posh__self *next, *prev; /* the heap's list */
 };
 

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* dbody.c - the body of a dict.
+ *
+ *   head | entry 0 | entry 1 | ... | entry capacity - 1 | index
+ *
+ * Entries lie in order of insertion; the index is a hash table of their
+ * numbers + 2, with linear probing, a power of two and at least half as
+ * large again as the entries.  The entries are the truth, the index a way
+ * to find them.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "dict.h"
+
+enum { MIN_BITS = 3, MAX_BITS = 31 };
+
+static uint64_t
+capacity_of(unsigned bits)
+{
+	return (UINT64_C(2) << bits) / 3;
+}
+
+static posh__half *
+index_of(struct posh__dbody *b, uint32_t capacity)
+{
+	return (posh__half *)&b->entry[capacity];
+}
+
+int
+posh__dview(struct posh_heap *h, uint64_t dict, struct posh__dview *out)
+{
+	uint64_t off = posh__load(&posh__object(h, dict)->body), fill;
+	struct posh__dbody *b;
+	unsigned bits;
+
+	memset(out, 0, sizeof(*out));
+	if (!off)
+		return 0;
+	if (off & 15 || !posh__inside(h, off, sizeof(*b)))
+		return -EAGAIN;
+	b = posh__dbody_at(h, off);
+	bits = b->flags;
+	fill = posh__load(&b->fill);
+	out->capacity = posh__half_load(&b->capacity);
+	if (bits < MIN_BITS || bits > MAX_BITS ||
+	    out->capacity != capacity_of(bits) ||
+	    POSH__USED(fill) > out->capacity ||
+	    !posh__inside(h, off,
+			  sizeof(*b) +
+				  (uint64_t)out->capacity *
+					  sizeof(struct posh__entry) +
+				  (UINT64_C(4) << bits)))
+		return -EAGAIN;
+	out->body = b;
+	out->index = index_of(b, out->capacity);
+	out->mask = (UINT32_C(1) << bits) - 1;
+	out->used = POSH__USED(fill);
+	out->live = POSH__LIVE_(fill);
+	return 0;
+}
+
+int
+posh__key(struct posh__self *self, const struct posh_value *in,
+	  struct posh__key *out)
+{
+	out->in = in;
+	out->immediate = posh__value_immediate(in, &out->word);
+	return posh__value_hash(self, in, &out->hash);
+}
+
+static int
+matches(struct posh__self *self, const struct posh__entry *e,
+	const struct posh__key *key)
+{
+	uint64_t word;
+
+	if (posh__load(&e->hash) != key->hash ||
+	    posh__load(&e->value) == POSH__EMPTY)
+		return 0;
+	word = posh__load(&e->key);
+	if (key->immediate && word == key->word)
+		return 1;
+	return posh__value_equal(self, word, key->in);
+}
+
+int
+posh__dlookup(struct posh__self *self, const struct posh__dview *v,
+	      const struct posh__key *key, struct posh__place *out)
+{
+	uint32_t i, n;
+	bool room = false;
+
+	out->found = false;
+	out->pos = 0;
+	if (!v->body)
+		return 0;
+	i = (uint32_t)key->hash & v->mask;
+	for (n = 0; n <= v->mask; n++, i = (i + 1) & v->mask) {
+		uint32_t e = posh__half_load(&v->index[i]);
+		int rc;
+
+		if (e < POSH__INDEX_FIRST && !room) {
+			room = true;
+			out->pos = i;
+		}
+		if (e == POSH__INDEX_EMPTY)
+			return 0;
+		if (e == POSH__INDEX_DUMMY)
+			continue;
+		if (e - POSH__INDEX_FIRST >= v->used)
+			continue; /* stale, or being inserted */
+		rc = matches(self, &v->body->entry[e - POSH__INDEX_FIRST],
+			     key);
+		if (rc < 0)
+			return rc;
+		if (rc) {
+			out->found = true;
+			out->entry = e - POSH__INDEX_FIRST;
+			out->pos = i;
+			return 0;
+		}
+	}
+	return room ? 0 : -EAGAIN;
+}
+
+/* Copy the live entries to a new body, closing the gaps. */
+static void
+copy_entries(struct posh__dbody *to, uint32_t mask,
+	     const struct posh__dview *from)
+{
+	posh__half *index = index_of(to, posh__half_load(&to->capacity));
+	uint32_t i, n = 0;
+
+	for (i = 0; i < from->used; i++) {
+		const struct posh__entry *e = &from->body->entry[i];
+		uint32_t at;
+
+		if (posh__peek(&e->value) == POSH__EMPTY)
+			continue;
+		memcpy((void *)&to->entry[n], (const void *)e, sizeof(*e));
+		at = (uint32_t)posh__peek(&e->hash) & mask;
+		while (posh__half_load(&index[at]))
+			at = (at + 1) & mask;
+		posh__half_store(&index[at], n + POSH__INDEX_FIRST);
+		n++;
+	}
+	posh__store(&to->fill, POSH__FILL(n, n));
+	posh__store(&to->number, posh__peek(&from->body->number));
+}
+
+int
+posh__dbody_make(struct posh__self *self, uint64_t n,
+		 const struct posh__dview *keep)
+{
+	struct posh__dbody *b;
+	unsigned bits = MIN_BITS;
+	uint64_t cap, bytes;
+	int rc;
+
+	while (bits <= MAX_BITS && capacity_of(bits) < n)
+		bits++;
+	if (bits > MAX_BITS)
+		return -ENOMEM;
+	cap = capacity_of(bits);
+	bytes = sizeof(*b) + cap * sizeof(struct posh__entry) +
+		(UINT64_C(4) << bits);
+	rc = posh__body_alloc(self, bytes, POSH__KIND_DBODY);
+	if (rc)
+		return rc;
+	b = posh__dbody_at(self->h, posh__peek(&self->t->newbody));
+	posh__half_store(&b->capacity, (uint32_t)cap);
+	b->flags = (uint16_t)bits;
+	posh__store(&b->fill, 0);
+	posh__store(&b->number, 1);
+	posh__store(&b->pad, 0);
+	memset((void *)b->entry, 0, bytes - sizeof(*b));
+	if (keep && keep->body)
+		copy_entries(b, (UINT32_C(1) << bits) - 1, keep);
+	return 0;
+}
+
+int
+posh__dict_room(struct posh__self *self, uint64_t dict, uint64_t n,
+		struct posh__dview *v)
+{
+	uint64_t need = (uint64_t)v->live + n;
+	int rc;
+
+	if (v->body && v->used + n <= v->capacity)
+		return 0;
+	/* Twice what lives: a dict that is used as a queue keeps its size. */
+	rc = posh__dbody_make(self, need > 5 ? need + need / 2 : need, v);
+	if (rc == -ENOMEM)
+		rc = posh__dbody_make(self, need, v);
+	if (rc)
+		return rc;
+	posh__body_swap(self, dict, 0, 0, false);
+	posh__body_free(self, &self->t->trash);
+	return posh__dview(self->h, dict, v);
+}

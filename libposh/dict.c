@@ -1,0 +1,664 @@
+/* SPDX-License-Identifier: MIT */
+/* dict.c - changing a dict.  Reading one is dread.c, its body dbody.c.
+ *
+ * INVARIANTS
+ *   I1  an entry with a value is named by exactly one slot of the index, on
+ *       the probe chain of its hash;
+ *   I2  an entry without a value is deleted and has no key; no slot of the
+ *       index names it;
+ *   I3  entries from `used` on are all 0; numbers grow with the entries;
+ *   I4  every intent of this file is rolled forward by recovery: all of its
+ *       steps can be done again.
+ *
+ * PROGRESS  under the monitor.
+ *
+ * STEPS     effect                            if the process dies here
+ *   dict.1  an intent is noted                recovery does it
+ *   dict.2  the entry is written              recovery goes on
+ *   dict.3  the index names it                recovery goes on
+ *   dict.4  fill covers it                    recovery goes on
+ *   dict.5  the entry's number is taken       recovery goes on
+ *   dict.6  val owns nothing                  recovery ends it
+ *   dict.7  the value is EMPTY                recovery goes on
+ *   dict.8  the key is EMPTY                  recovery goes on
+ *   dict.9  the index slot is DUMMY           recovery goes on
+ *   dict.10 fill is one less                  recovery goes on
+ *   dict.11 val owns key and value            recovery unlinks them
+ *   dict.12 an entry and the stage exchanged  recovery goes on with the stage
+ *   dict.13 a pair has left the stage         recovery goes on with the stage
+ *   dict.14 a plain value is replaced         the dict is as after
+ */
+#include "config.h"
+
+#include "dict.h"
+
+static bool
+plain(uint64_t value)
+{
+	return POSH__TAG(value) != POSH__TAG_BOX &&
+	       POSH__TAG(value) != POSH__TAG_OBJECT;
+}
+
+static int
+open_dict(posh_heap *h, posh_handle o, struct posh__self **self)
+{
+	int rc = posh__enter_write(h, self);
+
+	if (rc)
+		return rc;
+	rc = posh__object_is(h, o, POSH__KIND_DICT);
+	if (rc)
+		posh__leave(*self);
+	return rc;
+}
+
+static int
+close_dict(struct posh__self *self, int rc)
+{
+	posh__release(self);
+	posh__leave(self);
+	return rc;
+}
+
+/* Enter the monitor and look at the body. */
+static int
+lock_view(struct posh__self *self, uint64_t dict, struct posh__dview *v)
+{
+	int rc = posh__lock(self, dict, -1);
+
+	if (rc)
+		return rc;
+	rc = posh__dview(self->h, dict, v);
+	if (rc == 0)
+		return 0;
+	posh__unlock(self, dict);
+	return rc == -EAGAIN ? -EUCLEAN : rc;
+}
+
+static int
+lookup(struct posh__self *self, const struct posh__dview *v,
+       const struct posh__key *key, struct posh__place *at)
+{
+	int rc = posh__dlookup(self, v, key, at);
+
+	return rc == -EAGAIN ? -EUCLEAN : rc;
+}
+
+int
+posh_dict_new(posh_heap *h, posh_handle *out)
+{
+	struct posh__self *self;
+	uint64_t b;
+	int rc = posh__enter_write(h, &self);
+
+	if (rc)
+		return rc;
+	rc = posh__object_new(self, sizeof(struct posh__object),
+			      POSH__KIND_DICT, 0, &b);
+	if (rc == 0) {
+		posh__hold_confirm(self, b);
+		out->off = b;
+	}
+	posh__leave(self);
+	return rc;
+}
+
+/* Write entry `index`, name it in index slot pos, count it; again and again
+ * if need be.  count is the fill from before. */
+static void
+run_entry(struct posh__self *self, struct posh__dview *v, uint64_t n,
+	  uint64_t hash, uint64_t key, uint64_t value)
+{
+	struct posh__thread *t = self->t;
+	struct posh__entry *e = &v->body->entry[n];
+	uint64_t number = posh__peek(&v->body->number);
+
+	posh__store(&e->hash, hash);
+	posh__store(&e->number, number);
+	posh__store(&e->key, key);
+	posh__store(&e->value, value);
+	POSH_STEP("dict.2");
+	posh__half_store(&v->index[posh__peek(&t->pos)],
+			 (uint32_t)n + POSH__INDEX_FIRST);
+	POSH_STEP("dict.3");
+	posh__store(&v->body->fill,
+		    posh__peek(&t->count) + POSH__FILL(1, 1));
+	POSH_STEP("dict.4");
+	posh__store(&v->body->number, number + 1);
+	POSH_STEP("dict.5");
+}
+
+static void
+run_insert(struct posh__self *self, struct posh__dview *v)
+{
+	struct posh__thread *t = self->t;
+
+	run_entry(self, v, posh__peek(&t->index), posh__peek(&t->aux),
+		  posh__peek(&t->val[0]), posh__peek(&t->val[1]));
+	posh__op_next(self, POSH__OP_PLACED);
+	posh__store(&t->val[0], POSH__EMPTY);
+	posh__store(&t->val[1], POSH__EMPTY);
+	POSH_STEP("dict.6");
+}
+
+/* The words of an intent on one entry. */
+static void
+intend(struct posh__self *self, uint64_t dict, const struct posh__dview *v,
+       uint64_t entry, uint64_t pos)
+{
+	struct posh__thread *t = self->t;
+
+	posh__store(&t->container, dict);
+	posh__store(&t->body, (uint64_t)((char *)v->body - self->h->base));
+	posh__store(&t->index, entry);
+	posh__store(&t->pos, pos);
+}
+
+/* Insert val[0]: val[1]; the index has room at pos. */
+static void
+insert_vals(struct posh__self *self, uint64_t dict, struct posh__dview *v,
+	    uint64_t hash, uint32_t pos)
+{
+	struct posh__thread *t = self->t;
+
+	intend(self, dict, v, v->used, pos);
+	posh__store(&t->aux, hash);
+	posh__store(&t->count, POSH__FILL(v->used, v->live));
+	posh__op_begin(self, POSH__OP_DINSERT);
+	POSH_STEP("dict.1");
+	posh__write_begin(self, dict);
+	run_insert(self, v);
+	posh__write_end(self, dict);
+	posh__op_end(self);
+}
+
+/* Give the entry a value; val[1] holds it unless it is an immediate. */
+static void
+replace(struct posh__self *self, uint64_t dict, struct posh__entry *e,
+	bool imm, uint64_t value)
+{
+	if (imm && plain(posh__peek(&e->value))) {
+		posh__write_begin(self, dict);
+		posh__store(&e->value, value);
+		POSH_STEP("dict.14");
+		posh__write_end(self, dict);
+		return;
+	}
+	if (imm)
+		posh__store(&self->t->val[1], value);
+	posh__slot_set(self, dict, &e->value, 1);
+}
+
+/* Insert a key that is not there; inside the monitor. */
+static int
+insert(struct posh__self *self, uint64_t dict, struct posh__dview *v,
+       struct posh_value *in, const struct posh__key *key,
+       struct posh__place *at, bool imm, uint64_t value)
+{
+	int rc = posh__value_encode(self, in, &self->t->val[0]);
+
+	if (rc)
+		return rc;
+	if (!v->body || v->used + 1 > v->capacity) {
+		rc = posh__dict_room(self, dict, 1, v);
+		if (rc == 0)
+			rc = lookup(self, v, key, at);
+		if (rc)
+			return rc;
+	}
+	if (imm)
+		posh__store(&self->t->val[1], value);
+	insert_vals(self, dict, v, key->hash, at->pos);
+	return 0;
+}
+
+int
+posh_dict_set(posh_heap *h, posh_handle o, struct posh_value *in,
+	      struct posh_value *v)
+{
+	struct posh__self *self;
+	struct posh__dview view;
+	struct posh__key key;
+	struct posh__place at;
+	uint64_t value = 0;
+	bool imm = posh__value_immediate(v, &value);
+	int rc = open_dict(h, o, &self);
+
+	if (rc)
+		return rc;
+	rc = posh__key(self, in, &key);
+	if (rc == 0 && !imm)
+		rc = posh__value_encode(self, v, &self->t->val[1]);
+	if (rc == 0)
+		rc = lock_view(self, o.off, &view);
+	if (rc)
+		return close_dict(self, rc);
+	rc = lookup(self, &view, &key, &at);
+	if (rc == 0 && at.found)
+		replace(self, o.off, &view.body->entry[at.entry], imm, value);
+	else if (rc == 0)
+		rc = insert(self, o.off, &view, in, &key, &at, imm, value);
+	posh__unlock(self, o.off);
+	return close_dict(self, rc ? rc : !at.found);
+}
+
+struct entry_read {
+	uint32_t entry;
+	struct posh_value *key, *value;
+};
+
+static int
+read_entry(struct posh__self *self, uint64_t dict, void *arg)
+{
+	struct entry_read *r = arg;
+	struct posh__dview v;
+	struct posh__entry *e;
+	int rc = posh__dview(self->h, dict, &v);
+
+	if (rc)
+		return rc;
+	e = &v.body->entry[r->entry];
+	posh__scratch_reset(self);
+	if (r->key)
+		rc = posh__read_value(self, posh__load(&e->key), r->key);
+	if (rc == 0 && r->value)
+		rc = posh__read_value(self, posh__load(&e->value), r->value);
+	return rc;
+}
+
+int
+posh_dict_setdefault(posh_heap *h, posh_handle o, struct posh_value *in,
+		     struct posh_value *v, struct posh_value *out)
+{
+	struct posh__self *self;
+	struct posh__dview view;
+	struct posh__key key;
+	struct posh__place at;
+	struct entry_read r = {0, NULL, out};
+	int rc = open_dict(h, o, &self);
+
+	if (rc)
+		return rc;
+	rc = posh__key(self, in, &key);
+	if (rc == 0)
+		rc = posh__value_encode(self, v, &self->t->val[1]);
+	if (rc == 0)
+		rc = lock_view(self, o.off, &view);
+	if (rc)
+		return close_dict(self, rc);
+	rc = lookup(self, &view, &key, &at);
+	r.entry = at.entry;
+	if (rc == 0 && !at.found) {
+		rc = insert(self, o.off, &view, in, &key, &at, false, 0);
+		r.entry = view.used;
+	}
+	if (rc == 0 && out)
+		rc = posh__read(self, o.off, read_entry, &r);
+	posh__unlock(self, o.off);
+	return close_dict(self, rc ? rc : !at.found);
+}
+
+/* The entry index goes: its key is aux, its value oldval; fill becomes
+ * count. */
+static void
+run_delete(struct posh__self *self, struct posh__dview *v)
+{
+	struct posh__thread *t = self->t;
+	struct posh__entry *e = &v->body->entry[posh__peek(&t->index)];
+
+	posh__store(&e->value, POSH__EMPTY);
+	POSH_STEP("dict.7");
+	posh__store(&e->key, POSH__EMPTY);
+	POSH_STEP("dict.8");
+	posh__half_store(&v->index[posh__peek(&t->pos)], POSH__INDEX_DUMMY);
+	POSH_STEP("dict.9");
+	posh__store(&v->body->fill, posh__peek(&t->count));
+	POSH_STEP("dict.10");
+	posh__store(&t->val[0], posh__peek(&t->aux));
+	posh__store(&t->val[1], posh__peek(&t->oldval));
+	POSH_STEP("dict.11");
+}
+
+static void
+delete_entry(struct posh__self *self, uint64_t dict, struct posh__dview *v,
+	     const struct posh__place *at)
+{
+	struct posh__thread *t = self->t;
+	struct posh__entry *e = &v->body->entry[at->entry];
+	uint32_t used = at->entry + 1 == v->used ? at->entry : v->used;
+
+	intend(self, dict, v, at->entry, at->pos);
+	posh__store(&t->aux, posh__peek(&e->key));
+	posh__store(&t->oldval, posh__peek(&e->value));
+	posh__store(&t->count, POSH__FILL(used, v->live - 1));
+	posh__op_begin(self, POSH__OP_DDELETE);
+	POSH_STEP("dict.1");
+	posh__write_begin(self, dict);
+	run_delete(self, v);
+	posh__write_end(self, dict);
+	posh__op_end(self);
+}
+
+int
+posh_dict_pop(posh_heap *h, posh_handle o, const struct posh_value *in,
+	      struct posh_value *out)
+{
+	struct posh__self *self;
+	struct posh__dview view;
+	struct posh__key key;
+	struct posh__place at;
+	struct entry_read r = {0, NULL, out};
+	int rc = open_dict(h, o, &self);
+
+	if (rc)
+		return rc;
+	rc = posh__key(self, in, &key);
+	if (rc == 0)
+		rc = lock_view(self, o.off, &view);
+	if (rc)
+		return close_dict(self, rc);
+	rc = lookup(self, &view, &key, &at);
+	if (rc == 0 && !at.found)
+		rc = -ENOENT;
+	r.entry = at.entry;
+	if (rc == 0 && out)
+		rc = posh__read(self, o.off, read_entry, &r);
+	if (rc == 0)
+		delete_entry(self, o.off, &view, &at);
+	posh__unlock(self, o.off);
+	return close_dict(self, rc);
+}
+
+/* Where the index names an entry. */
+static int
+find_slot(const struct posh__dview *v, uint32_t entry, uint32_t *out)
+{
+	uint32_t i = (uint32_t)posh__peek(&v->body->entry[entry].hash), n;
+
+	for (n = 0; n <= v->mask; n++, i++) {
+		uint32_t e = posh__half_load(&v->index[i & v->mask]);
+
+		if (e == entry + POSH__INDEX_FIRST) {
+			*out = i & v->mask;
+			return 0;
+		}
+		if (e == POSH__INDEX_EMPTY)
+			break;
+	}
+	return -EUCLEAN;
+}
+
+int
+posh_dict_popitem(posh_heap *h, posh_handle o, struct posh_value *key,
+		  struct posh_value *value)
+{
+	struct posh__self *self;
+	struct posh__dview v;
+	struct posh__place at = {true, 0, 0};
+	struct entry_read r = {0, key, value};
+	int rc = open_dict(h, o, &self);
+
+	if (rc)
+		return rc;
+	rc = lock_view(self, o.off, &v);
+	if (rc)
+		return close_dict(self, rc);
+	while (v.used &&
+	       posh__peek(&v.body->entry[v.used - 1].value) == POSH__EMPTY)
+		v.used--;
+	rc = v.used ? find_slot(&v, v.used - 1, &at.pos) : -ENOENT;
+	if (rc == 0) {
+		r.entry = at.entry = v.used - 1;
+		rc = posh__read(self, o.off, read_entry, &r);
+	}
+	if (rc == 0)
+		delete_entry(self, o.off, &v, &at);
+	posh__unlock(self, o.off);
+	return close_dict(self, rc);
+}
+
+int
+posh_dict_clear(posh_heap *h, posh_handle o)
+{
+	struct posh__self *self;
+	struct posh__dview v;
+	int rc = open_dict(h, o, &self);
+
+	if (rc)
+		return rc;
+	rc = lock_view(self, o.off, &v);
+	if (rc)
+		return close_dict(self, rc);
+	if (v.body)
+		posh__body_swap(self, o.off, 0, UINT64_MAX, false);
+	posh__unlock(self, o.off);
+	return close_dict(self, 0);
+}
+
+/* Many items at once */
+
+static struct posh__body *
+stage_of(struct posh__self *self)
+{
+	return posh__body_at(self->h, posh__peek(&self->t->stage));
+}
+
+/* Look a stored key up.  Nonsense counts as not found. */
+static void
+lookup_word(struct posh__self *self, const struct posh__dview *v,
+	    uint64_t word, struct posh__place *at, uint64_t *hash)
+{
+	struct posh_value in;
+	struct posh__key key;
+
+	posh__scratch_reset(self);
+	at->found = false;
+	at->pos = 0;
+	*hash = 0;
+	if (posh__value_decode(self, word, &in) ||
+	    posh__key(self, &in, &key))
+		return;
+	*hash = key.hash;
+	posh__dlookup(self, v, &key, at);
+}
+
+/* Pair i of the stage against the entry at pos. */
+static void
+run_update_set(struct posh__self *self, struct posh__dview *v, uint64_t i)
+{
+	struct posh__thread *t = self->t;
+
+	posh__store(&v->body->entry[posh__peek(&t->pos)].value,
+		    posh__peek(&t->aux));
+	posh__store(&stage_of(self)->slot[2 * i + 1],
+		    posh__peek(&t->oldval));
+	POSH_STEP("dict.12");
+}
+
+/* Pair i of the stage becomes an entry. */
+static void
+run_update_insert(struct posh__self *self, struct posh__dview *v, uint64_t i)
+{
+	struct posh__thread *t = self->t;
+	uint64_t key = posh__peek(&t->oldval), hash = 0;
+
+	posh__word_hash(self, key, &hash);
+	run_entry(self, v, POSH__USED(posh__peek(&t->count)), hash, key,
+		  posh__peek(&t->aux));
+	posh__store(&stage_of(self)->slot[2 * i], POSH__EMPTY);
+	posh__store(&stage_of(self)->slot[2 * i + 1], POSH__EMPTY);
+	POSH_STEP("dict.13");
+}
+
+/* UPDATE from where it stands. */
+static void
+run_update(struct posh__self *self, uint64_t dict, uint64_t op)
+{
+	struct posh__thread *t = self->t;
+	uint64_t n = posh__peek(&stage_of(self)->length) / 2, hash;
+	struct posh__dview v;
+	struct posh__place at;
+
+	while (op >> 8 < n) {
+		uint64_t i = op >> 8, key, value;
+
+		if (posh__dview(self->h, dict, &v))
+			return;
+		switch (op & 0xff) {
+		case POSH__OP_UPDATESET:
+			run_update_set(self, &v, i);
+			op = POSH__OP_UPDATE | (i + 1) << 8;
+			break;
+		case POSH__OP_UPDATEINS:
+			run_update_insert(self, &v, i);
+			op = POSH__OP_UPDATE | (i + 1) << 8;
+			break;
+		default:
+			key = posh__peek(&stage_of(self)->slot[2 * i]);
+			value = posh__peek(&stage_of(self)->slot[2 * i + 1]);
+			lookup_word(self, &v, key, &at, &hash);
+			posh__store(&t->pos, at.found ? at.entry : at.pos);
+			posh__store(&t->aux, value);
+			posh__store(&t->count, POSH__FILL(v.used, v.live));
+			posh__store(&t->oldval,
+				    at.found ? posh__peek(
+						       &v.body->entry[at.entry]
+								.value) :
+					       key);
+			op = (at.found ? POSH__OP_UPDATESET :
+					 POSH__OP_UPDATEINS) |
+			     i << 8;
+		}
+		posh__op_next(self, op);
+		POSH_STEP("dict.1");
+	}
+}
+
+static void
+update_stage(struct posh__self *self, uint64_t dict)
+{
+	posh__store(&self->t->container, dict);
+	posh__store(&self->t->body,
+		    posh__peek(&posh__object(self->h, dict)->body));
+	posh__op_begin(self, POSH__OP_UPDATE);
+	POSH_STEP("dict.1");
+	posh__write_begin(self, dict);
+	run_update(self, dict, POSH__OP_UPDATE);
+	posh__write_end(self, dict);
+	posh__op_end(self);
+}
+
+/* newbody from the stage's pairs, whose keys all differ. */
+static int
+body_of_stage(struct posh__self *self, size_t n)
+{
+	struct posh__dbody *b;
+	struct posh__dview v;
+	struct posh__place at;
+	uint64_t hash, i;
+	int rc = posh__dbody_make(self, n, NULL);
+
+	if (rc)
+		return rc;
+	b = posh__dbody_at(self->h, posh__peek(&self->t->newbody));
+	v = (struct posh__dview){b,
+				 (posh__half *)&b->entry[posh__half_load(
+					 &b->capacity)],
+				 (UINT32_C(1) << b->flags) - 1,
+				 0,
+				 0,
+				 posh__half_load(&b->capacity)};
+	for (i = 0; i < n; i++) {
+		uint64_t key = posh__peek(&stage_of(self)->slot[2 * i]);
+
+		v.used = v.live = (uint32_t)i;
+		lookup_word(self, &v, key, &at, &hash);
+		if (at.found)
+			return -EINVAL;
+		posh__store(&self->t->pos, at.pos);
+		posh__store(&self->t->count, POSH__FILL(i, i));
+		run_entry(self, &v, i, hash, key,
+			  posh__peek(&stage_of(self)->slot[2 * i + 1]));
+	}
+	return 0;
+}
+
+int
+posh_dict_update(posh_heap *h, posh_handle o, struct posh_value *item,
+		 size_t n, unsigned flags)
+{
+	struct posh__self *self;
+	struct posh__dview v;
+	struct posh__key key;
+	size_t i;
+	int rc = open_dict(h, o, &self);
+
+	if (rc)
+		return rc;
+	for (i = 0; i < n && rc == 0; i++)
+		rc = posh__key(self, &item[2 * i], &key); /* malformed? */
+	if (rc == 0)
+		rc = posh__stage_make(self, item, 2 * n);
+	if (rc == 0 && flags & POSH_REPLACE)
+		rc = body_of_stage(self, n);
+	if (rc == 0)
+		rc = lock_view(self, o.off, &v);
+	if (rc)
+		return close_dict(self, rc);
+	if (flags & POSH_REPLACE) {
+		posh__body_swap(self, o.off, 0, UINT64_MAX, true);
+	} else if (n) {
+		rc = posh__dict_room(self, o.off, n, &v);
+		if (rc == 0)
+			update_stage(self, o.off);
+	}
+	posh__unlock(self, o.off);
+	return close_dict(self, rc);
+}
+
+/* Recovery.  Numbers of a damaged heap must not crash it. */
+void
+posh__dict_finish(struct posh__self *self, uint64_t op)
+{
+	struct posh__thread *t = self->t;
+	uint64_t dict = posh__load(&t->container);
+	struct posh__dview v;
+
+	if (!posh__block_word(self->h, dict) ||
+	    posh__object(self->h, dict)->kind != POSH__KIND_DICT ||
+	    posh__dview(self->h, dict, &v) || !v.body ||
+	    posh__load(&t->body) !=
+		    (uint64_t)((char *)v.body - self->h->base))
+		return;
+	if ((op & 0xff) < POSH__OP_UPDATE &&
+	    (posh__load(&t->index) >= v.capacity ||
+	     posh__load(&t->pos) > v.mask))
+		return;
+	if ((op & 0xff) == POSH__OP_DINSERT)
+		run_insert(self, &v);
+	else if ((op & 0xff) == POSH__OP_DDELETE)
+		run_delete(self, &v);
+	else if (posh__load(&t->pos) <= v.mask &&
+		 posh__block_word(self->h, posh__load(&t->stage)))
+		run_update(self, dict, op);
+}
+
+int
+posh__places_create(struct posh__self *self)
+{
+	struct posh_heap *h = self->h;
+	uint64_t b;
+	int i, rc = 0;
+
+	for (i = 0; i < 3 && rc == 0; i++) {
+		rc = posh__object_new(self, sizeof(struct posh__object),
+				      POSH__KIND_DICT, 0, &b);
+		if (rc)
+			break;
+		posh__hold_confirm(self, b);
+		posh__link(self, b, &h->hdr->place[i],
+			   POSH__TAGGED(POSH__TAG_OBJECT, b));
+		posh__drop(self, b);
+	}
+	return rc;
+}

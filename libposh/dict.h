@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* dict.h - the body of a dict: entries and index.  See dbody.c. */
+#ifndef POSH_DICT_H
+#define POSH_DICT_H
+
+#include "op.h"
+
+/* A body as a reader may follow it: every number of it was read once, and
+ * what they span may be read without a fault. */
+struct posh__dview {
+	struct posh__dbody *body; /* NULL: an empty dict */
+	posh__half *index;
+	uint32_t mask; /* of the index */
+	uint32_t used, live;
+	uint32_t capacity;
+};
+
+/* What is looked for: an input, its hash, and its immediate value if it has
+ * one. */
+struct posh__key {
+	const struct posh_value *in;
+	uint64_t hash;
+	uint64_t word;
+	bool immediate;
+};
+
+/* Where it was found, or where the index has room for it. */
+struct posh__place {
+	bool found;
+	uint32_t entry;
+	uint32_t pos;
+};
+
+enum { POSH__INDEX_EMPTY = 0, POSH__INDEX_DUMMY = 1, POSH__INDEX_FIRST = 2 };
+
+/* -EAGAIN: nonsense, stale or damaged */
+int posh__dview(struct posh_heap *h, uint64_t dict, struct posh__dview *out);
+
+int posh__key(struct posh__self *self, const struct posh_value *in,
+	      struct posh__key *out);
+
+/* 0, or -EAGAIN. */
+int posh__dlookup(struct posh__self *self, const struct posh__dview *v,
+		  const struct posh__key *key, struct posh__place *out);
+
+/* Make newbody, for n entries at least and with `keep`'s live ones. */
+int posh__dbody_make(struct posh__self *self, uint64_t n,
+		     const struct posh__dview *keep);
+
+/* Make room for n more entries, inside the monitor; *v is the view after it. */
+int posh__dict_room(struct posh__self *self, uint64_t dict, uint64_t n,
+		    struct posh__dview *v);
+
+#endif

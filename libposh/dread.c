@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/* dread.c - reading a dict: lookups, and runs of items in the order of their
+ * insertion.  A run finds its place by the number of the last insertion it
+ * has seen, so that it goes on in a new body as well. */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "dict.h"
+
+int64_t
+posh_dict_len(posh_heap *h, posh_handle o)
+{
+	struct posh__self *self;
+	struct posh__object *p = posh__object(h, o.off);
+	struct posh__dview v;
+	uint64_t seq;
+	int rc = posh__enter_read(h, &self);
+
+	if (rc)
+		return rc;
+	rc = posh__object_is(h, o, POSH__KIND_DICT);
+	while (rc == 0) {
+		bool even = posh__seq_even(p, &seq);
+		int bad = posh__dview(h, o.off, &v);
+
+		if (posh__seq_same(p, seq) && (!bad || even)) {
+			rc = bad ? -EUCLEAN : 0;
+			break;
+		}
+	}
+	posh__leave(self);
+	return rc ? rc : (int64_t)v.live;
+}
+
+struct get {
+	struct posh__key key;
+	struct posh_value *out;
+};
+
+static int
+read_get(struct posh__self *self, uint64_t dict, void *arg)
+{
+	struct get *g = arg;
+	struct posh__dview v;
+	struct posh__place at;
+	int rc = posh__dview(self->h, dict, &v);
+
+	if (rc == 0)
+		rc = posh__dlookup(self, &v, &g->key, &at);
+	if (rc)
+		return rc;
+	if (!at.found)
+		return -ENOENT;
+	if (!g->out)
+		return 0;
+	posh__scratch_reset(self);
+	return posh__read_value(self,
+				posh__load(&v.body->entry[at.entry].value),
+				g->out);
+}
+
+int
+posh_dict_get(posh_heap *h, posh_handle o, const struct posh_value *key,
+	      struct posh_value *out)
+{
+	struct posh__self *self;
+	struct posh__object *p = posh__object(h, o.off);
+	struct get g;
+	struct posh__dview v;
+	struct posh__place at;
+	uint64_t seq;
+	int rc = posh__enter_read(h, &self);
+
+	if (rc)
+		return rc;
+	rc = posh__object_is(h, o, POSH__KIND_DICT);
+	if (rc == 0)
+		rc = posh__key(self, key, &g.key);
+	g.out = out;
+	if (rc == 0 && out && posh__seq_even(p, &seq) &&
+	    posh__dview(h, o.off, &v) == 0 &&
+	    posh__dlookup(self, &v, &g.key, &at) == 0 && at.found) {
+		struct posh_value val;
+		uint64_t w = posh__load(&v.body->entry[at.entry].value);
+
+		if (posh__value_decode_fast(w, &val) &&
+		    posh__seq_same(p, seq)) {
+			*out = val;
+			posh__leave(self);
+			return 0;
+		}
+	}
+	if (rc == 0 && !g.key.immediate)
+		posh__scratch_flip(self); /* the key may lie in this half */
+	if (rc == 0)
+		rc = posh__read(self, o.off, read_get, &g);
+	posh__leave(self);
+	return rc;
+}
+
+struct run {
+	uint64_t cursor, n, got;
+	unsigned flags;
+	bool back, whole;
+	struct posh_value *item;
+	uint64_t version;
+	uint64_t next; /* the cursor behind what was read */
+};
+
+/* The first entry whose number is above (or not below) a number. */
+static uint32_t
+place_of(const struct posh__dview *v, uint64_t number)
+{
+	uint32_t low = 0, high = v->used;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (posh__load(&v->body->entry[mid].number) < number)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* Read one entry; 1: it counts, 0: it is deleted, 2: stop ahead of it. */
+static int
+read_item(struct posh__self *self, struct run *r, const struct posh__entry *e)
+{
+	struct posh_value *item = &r->item[2 * r->got];
+	uint64_t key = posh__load(&e->key), value = posh__load(&e->value);
+	bool object = POSH__TAG(key) == POSH__TAG_OBJECT ||
+		      POSH__TAG(value) == POSH__TAG_OBJECT;
+	int rc = 0;
+
+	if (value == POSH__EMPTY || key == POSH__EMPTY)
+		return 0;
+	if (object && r->flags & POSH_SCALARS && r->got)
+		return 2;
+	if (!posh__value_decode_fast(key, &item[0]))
+		rc = posh__read_value(self, key, &item[0]);
+	if (rc == 0 && !posh__value_decode_fast(value, &item[1]))
+		rc = posh__read_value(self, value, &item[1]);
+	if (rc)
+		return rc;
+	r->got++;
+	r->next = posh__load(&e->number);
+	return object && r->flags & POSH_SCALARS ? 2 : 1;
+}
+
+static int
+read_run(struct posh__self *self, uint64_t dict, void *arg)
+{
+	struct run *r = arg;
+	struct posh__dview v;
+	uint32_t i;
+	int rc;
+
+	r->version = posh__load(&posh__object(self->h, dict)->seq);
+	r->got = 0;
+	r->next = r->cursor;
+	rc = posh__dview(self->h, dict, &v);
+	if (rc || !v.body)
+		return rc;
+	if (r->whole && v.live > r->n) {
+		r->got = v.live;
+		return -ENOSPC;
+	}
+	posh__scratch_reset(self);
+	if (r->back) {
+		for (i = place_of(&v, r->cursor); i > 0 && r->got < r->n;) {
+			rc = read_item(self, r, &v.body->entry[--i]);
+			if (rc < 0 || rc == 2)
+				break;
+		}
+		return rc < 0 ? rc : 0;
+	}
+	for (i = place_of(&v, r->cursor + 1); i < v.used && r->got < r->n;
+	     i++) {
+		rc = read_item(self, r, &v.body->entry[i]);
+		if (rc < 0 || rc == 2)
+			break;
+	}
+	return rc < 0 ? rc : 0;
+}
+
+static int64_t
+read_items(posh_heap *h, posh_handle o, uint64_t *cursor, struct run *r,
+	   uint64_t *version)
+{
+	struct posh__self *self;
+	int rc = posh__enter_read(h, &self);
+
+	if (rc)
+		return rc;
+	r->cursor = *cursor;
+	rc = posh__object_is(h, o, POSH__KIND_DICT);
+	if (rc == 0)
+		rc = posh__read(self, o.off, read_run, r);
+	posh__leave(self);
+	if (rc)
+		return rc;
+	*cursor = r->next;
+	if (version)
+		*version = r->version;
+	return (int64_t)r->got;
+}
+
+int64_t
+posh_dict_read(posh_heap *h, posh_handle o, uint64_t *cursor, size_t n,
+	       unsigned flags, struct posh_value *item, uint64_t *version)
+{
+	struct run r = {0, n, 0, flags, false, false, item, 0, 0};
+
+	return read_items(h, o, cursor, &r, version);
+}
+
+int64_t
+posh_dict_read_back(posh_heap *h, posh_handle o, uint64_t *cursor, size_t n,
+		    unsigned flags, struct posh_value *item, uint64_t *version)
+{
+	struct run r = {0, n, 0, flags, true, false, item, 0, 0};
+
+	return read_items(h, o, cursor, &r, version);
+}
+
+int64_t
+posh_dict_snapshot(posh_heap *h, posh_handle o, struct posh_value **out,
+		   uint64_t *version)
+{
+	struct run r = {0, 0, 16, 0, false, true, NULL, 0, 0};
+	int64_t rc;
+
+	do {
+		uint64_t cursor = 0;
+
+		free(r.item);
+		r.n = r.got + r.got / 8;
+		r.item = malloc(2 * r.n * sizeof(*r.item));
+		if (!r.item)
+			return -ENOMEM;
+		rc = read_items(h, o, &cursor, &r, version);
+	} while (rc == -ENOSPC);
+	if (rc < 0) {
+		free(r.item);
+		return rc;
+	}
+	*out = r.item;
+	return rc;
+}

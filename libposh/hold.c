@@ -1,0 +1,575 @@
+/* SPDX-License-Identifier: MIT */
+/* hold.c - the table of a member's holds.
+ *
+ * A hold keeps an object alive for a process.  It is an entry of the member's
+ * own table, a hash of handles with one writer, the process; others only
+ * read it, when they find an object without links.  So taking a hold of an
+ * object writes nothing that another process uses.
+ *
+ * STATES of an entry
+ *
+ *             hold_alloc               confirm
+ *      NONE --------------> ALLOCATING -----+
+ *       | ^                                 v        last drop
+ *       | |   hold_enter                  HELD ------------------+
+ *       | +-------------- ENTERING --confirm-^ ^                 |
+ *       |                    ^                 | enter again     v
+ *       |                    +-----------------+----------- DROPPING
+ *       ^                                                        |
+ *       +--------------------------------------------------------+
+ *                         the free check has decided
+ *
+ * INVARIANTS
+ *   I1  entries change under the process's private lock; each has a private
+ *       count of users, 0 in DROPPING and NONE;
+ *   I2  an object is in one entry at most; an entry in use does not move
+ *       while somebody may read the table it is in;
+ *   I3  ENTERING, HELD and ALLOCATING keep an object alive, for whoever
+ *       scans after them; DROPPING does not, or two droppers would each
+ *       find the other;
+ *   I4  a probe chain has no 0 before its entry.
+ *
+ * ORDER  hold_enter stores the entry, then fences, then the caller looks at
+ * the container again; the unlinker changes the container, then the count,
+ * then scans (with a compare-and-swap and a fence in between).  One of the
+ * two sees the other.  A drop stores DROPPING, fences, then reads the count;
+ * the unlinker counts, fences, then reads the entry: the same.
+ *
+ * PROGRESS  for other processes wait-free: their scan is bounded by the size
+ * of the table.  In the process a lock.
+ *
+ * STEPS     effect                         if the process dies here
+ *   hold.1  an entry ENTERING              recovery drops it
+ *   hold.2  ENTERING or ALLOCATING became  recovery drops it
+ *           HELD
+ *   hold.3  HELD became DROPPING           recovery runs the free check
+ *   hold.4  the entry is NONE              the hold is given back
+ *   hold.5  an entry ALLOCATING            recovery finds the block FREE, or
+ *                                          drops it
+ *   hold.6  holds_busy names the old       recovery compares it with holds
+ *           table
+ *   hold.7  holds names the new one        recovery gives the old one back
+ *   hold.8  the child's table is whole     the child is dead: recovered
+ *   hold.9  recovery: an entry purged      the next goes on with the rest
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ref.h"
+
+enum { FIRST_BITS = POSH__SPAN_BITS - 3 }; /* one span of 8-byte entries */
+
+#define ENTRY(st, object) ((uint64_t)(st) << POSH__HOLD_SHIFT | (object))
+#define TABLE(bits, n)    ((uint64_t)(bits) << 48 | (n))
+#define TABLE_BITS(w)     ((unsigned)((w) >> 48))
+#define TABLE_SPAN(w)     ((w) & 0xffffffff)
+
+static uint64_t
+hash(uint64_t object, unsigned bits)
+{
+	return (object >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - bits);
+}
+
+static posh__word *
+table_at(const struct posh_heap *h, uint64_t table)
+{
+	return (posh__word *)(h->base + table);
+}
+
+/* The entry of an object in a table, or NULL. */
+static posh__word *
+find(posh__word *t, unsigned bits, uint64_t object)
+{
+	uint64_t mask = (UINT64_C(1) << bits) - 1, i = hash(object, bits), n;
+
+	for (n = 0; n <= mask; n++, i = (i + 1) & mask) {
+		uint64_t e = posh__load(&t[i]);
+
+		if ((e & POSH__HANDLE_MASK) == object)
+			return &t[i];
+		if (!e)
+			break;
+	}
+	return NULL;
+}
+
+/* A place for a new entry: a tomb of its chain, or its end. */
+static posh__word *
+vacant(posh__word *t, unsigned bits, uint64_t object)
+{
+	uint64_t mask = (UINT64_C(1) << bits) - 1, i = hash(object, bits), n;
+
+	for (n = 0; n <= mask; n++, i = (i + 1) & mask)
+		if (posh__peek(&t[i]) <= POSH__HOLD_TOMB)
+			return &t[i];
+	return NULL;
+}
+
+static posh__word *
+own_find(struct posh_heap *h, uint64_t object)
+{
+	return find(table_at(h, h->holds.table), h->holds.bits, object);
+}
+
+static uint32_t *
+count_of(struct posh_heap *h, const posh__word *e)
+{
+	return &h->holds.count[e - table_at(h, h->holds.table)];
+}
+
+/* Add an entry with one user.  Private lock held; NULL: the table is full. */
+static posh__word *
+insert(struct posh_heap *h, uint64_t object, unsigned st)
+{
+	struct posh__holds *p = &h->holds;
+	posh__word *e;
+
+	if (p->live + 1 >= UINT64_C(1) << p->bits)
+		return NULL;
+	e = vacant(table_at(h, p->table), p->bits, object);
+	if (!e)
+		return NULL;
+	if (!posh__peek(e))
+		p->used++;
+	p->live++;
+	*count_of(h, e) = 1;
+	posh__store(e, ENTRY(st, object));
+	return e;
+}
+
+/* Take an entry away.  A tomb that ends its chain is needed by nobody. */
+static void
+erase(struct posh_heap *h, posh__word *e)
+{
+	struct posh__holds *p = &h->holds;
+	posh__word *t = table_at(h, p->table);
+	uint64_t mask = (UINT64_C(1) << p->bits) - 1, i = (uint64_t)(e - t);
+
+	p->live--;
+	posh__store(e, POSH__HOLD_TOMB);
+	POSH_STEP("hold.4");
+	if (posh__peek(&t[(i + 1) & mask]))
+		return;
+	while (posh__peek(&t[i]) == POSH__HOLD_TOMB) {
+		posh__store(&t[i], 0);
+		p->used--;
+		i = (i - 1) & mask;
+	}
+}
+
+/* Fill a private count table and a shared one from the present ones. */
+static void
+rehash(struct posh_heap *h, uint64_t table, unsigned bits, uint32_t *count)
+{
+	posh__word *old = table_at(h, h->holds.table);
+	posh__word *new = table_at(h, table);
+	uint64_t n = UINT64_C(1) << h->holds.bits, i;
+
+	memset((void *)new, 0, sizeof(*new) << bits);
+	for (i = 0; i < n; i++) {
+		uint64_t e = posh__peek(&old[i]);
+		posh__word *to;
+
+		if (e <= POSH__HOLD_TOMB)
+			continue;
+		to = vacant(new, bits, e & POSH__HANDLE_MASK);
+		posh__store(to, e);
+		count[to - new] = h->holds.count[i];
+	}
+}
+
+/* Replace the table by one of 2^bits entries, made in span n.  Private lock
+ * held.  Scanners of the old table still find what they must: an entry that
+ * changes from now on is checked by who changes it. */
+static void
+replace(struct posh__self *self, uint64_t n, unsigned bits, uint32_t *count)
+{
+	struct posh_heap *h = self->h;
+	uint64_t old = h->holds.table >> POSH__SPAN_BITS;
+
+	rehash(h, n << POSH__SPAN_BITS, bits, count);
+	posh__store(&self->m->holds_busy, old);
+	POSH_STEP("hold.6");
+	posh__store(&self->m->holds, TABLE(bits, n));
+	POSH_STEP("hold.7");
+	posh__store(&self->t->span_busy, 0);
+	free(h->holds.count);
+	h->holds.count = count;
+	h->holds.bits = bits;
+	h->holds.table = n << POSH__SPAN_BITS;
+	h->holds.used = h->holds.live;
+	posh__span_give(self, old);
+	posh__store(&self->m->holds_busy, 0);
+}
+
+static unsigned
+wanted_bits(const struct posh__holds *p)
+{
+	unsigned bits = p->bits;
+
+	while (p->live >= (UINT64_C(1) << bits) / 2)
+		bits++;
+	return bits;
+}
+
+/* Make room ahead of an insertion.  Without memory there may be room still:
+ * the insertion tells. */
+static void
+room(struct posh__self *self)
+{
+	struct posh_heap *h = self->h;
+	struct posh__holds *p = &h->holds;
+	unsigned bits = wanted_bits(p);
+	uint64_t n;
+	uint32_t *count;
+
+	if (__builtin_expect(p->used < (UINT64_C(3) << p->bits) / 4, 1))
+		return;
+	/* Not under the private lock: growth may wait. */
+	count = calloc(sizeof(*count), UINT64_C(1) << bits);
+	if (!count)
+		return;
+	if (posh__span_run(self, POSH__SPAN_HOLDS,
+			   UINT32_C(1) << (bits - FIRST_BITS),
+			   &self->t->span_busy, &n)) {
+		free(count);
+		return;
+	}
+	posh__private_lock(&p->lock);
+	if (wanted_bits(p) <= bits && p->used >= (UINT64_C(3) << p->bits) / 4) {
+		replace(self, n, bits, count);
+		count = NULL;
+	}
+	posh__private_unlock(&p->lock);
+	if (count) { /* another thread was faster */
+		free(count);
+		posh__span_give(self, n);
+		posh__store(&self->t->span_busy, 0);
+	}
+}
+
+/* Add a user to an object's entry, made in state st if there is none. */
+static int
+acquire(struct posh__self *self, uint64_t object, unsigned st)
+{
+	struct posh_heap *h = self->h;
+	posh__word *e;
+	int rc = 0;
+
+	room(self);
+	posh__private_lock(&h->holds.lock);
+	e = own_find(h, object);
+	if (!e) {
+		if (!insert(h, object, st))
+			rc = -ENOMEM;
+	} else if ((*count_of(h, e))++ == 0) {
+		posh__store(e, ENTRY(st, object)); /* it was DROPPING */
+	}
+	POSH_STEP("hold.1");
+	posh__private_unlock(&h->holds.lock);
+	return rc;
+}
+
+int
+posh__hold_enter(struct posh__self *self, uint64_t object)
+{
+	int rc = acquire(self, object, POSH__HOLD_ENTERING);
+
+	posh__fence(); /* ORDER: store, fence, then revalidate */
+	return rc;
+}
+
+int
+posh__hold(struct posh__self *self, uint64_t object)
+{
+	return acquire(self, object, POSH__HOLD_HELD);
+}
+
+void
+posh__hold_confirm(struct posh__self *self, uint64_t object)
+{
+	struct posh_heap *h = self->h;
+	posh__word *e;
+
+	posh__private_lock(&h->holds.lock);
+	e = own_find(h, object);
+	if (e)
+		posh__store(e, ENTRY(POSH__HOLD_HELD, object));
+	POSH_STEP("hold.2");
+	posh__private_unlock(&h->holds.lock);
+}
+
+/* After the free check: the entry goes, unless somebody took a hold again. */
+static void
+dropped(struct posh_heap *h, uint64_t object)
+{
+	posh__word *e;
+
+	posh__private_lock(&h->holds.lock);
+	e = own_find(h, object);
+	if (e && posh__peek(e) == ENTRY(POSH__HOLD_DROPPING, object))
+		erase(h, e);
+	posh__private_unlock(&h->holds.lock);
+}
+
+void
+posh__drop(struct posh__self *self, uint64_t object)
+{
+	struct posh_heap *h = self->h;
+	posh__word *word = posh__block_word(h, object);
+	posh__word *e;
+
+	posh__private_lock(&h->holds.lock);
+	e = own_find(h, object);
+	if (!e || *count_of(h, e) == 0 || --*count_of(h, e) > 0) {
+		posh__private_unlock(&h->holds.lock);
+		return;
+	}
+	posh__store(e, ENTRY(POSH__HOLD_DROPPING, object));
+	POSH_STEP("hold.3");
+	posh__fence(); /* ORDER: store, fence, then read the count */
+	if (!word || POSH__LINKS(posh__load(word))) {
+		erase(h, e);
+		posh__private_unlock(&h->holds.lock);
+		return;
+	}
+	posh__private_unlock(&h->holds.lock);
+	posh__free_check(self, object);
+	dropped(h, object);
+	posh__destroy(self);
+}
+
+void
+posh__hold_cancel(struct posh__self *self, uint64_t object)
+{
+	posh__drop(self, object);
+}
+
+int
+posh__hold_alloc(struct posh__self *self, uint64_t bytes, uint64_t *out)
+{
+	struct posh_heap *h = self->h;
+	uint64_t b;
+	posh__word *e;
+	int rc;
+
+	room(self);
+	rc = posh__block_reserve(self, bytes, &b);
+	if (rc)
+		return rc;
+	posh__private_lock(&h->holds.lock);
+	/* A stale entry of the block's former life may still be DROPPING. */
+	e = own_find(h, b);
+	if (e) {
+		*count_of(h, e) = 1;
+		posh__store(e, ENTRY(POSH__HOLD_ALLOCATING, b));
+	} else {
+		e = insert(h, b, POSH__HOLD_ALLOCATING);
+	}
+	POSH_STEP("hold.5");
+	posh__private_unlock(&h->holds.lock);
+	if (!e) {
+		posh__block_unreserve(self, b);
+		return -ENOMEM;
+	}
+	posh__block_birth(self, b, 0);
+	*out = b;
+	return 0;
+}
+
+/* The table that a member's word names, or NULL if it makes no sense. */
+static posh__word *
+table_of(struct posh_heap *h, const struct posh__member *m, unsigned *bits)
+{
+	uint64_t w = posh__load(&m->holds);
+	uint64_t table = TABLE_SPAN(w) << POSH__SPAN_BITS;
+
+	*bits = TABLE_BITS(w);
+	if (!w || *bits < FIRST_BITS || *bits > 40 ||
+	    TABLE_SPAN(w) < h->hdr->first ||
+	    !posh__inside(h, table, UINT64_C(8) << *bits))
+		return NULL;
+	return table_at(h, table);
+}
+
+bool
+posh__held_anywhere(struct posh__self *self, uint64_t object)
+{
+	struct posh_heap *h = self->h;
+	uint64_t high = posh__load(&h->hdr->members_high), i;
+
+	for (i = 0; i < high && i < POSH__MEMBERS; i++) {
+		struct posh__member *m = posh__member_at(h, (uint32_t)i);
+		unsigned bits;
+		posh__word *t = table_of(h, m, &bits), *e;
+		unsigned st;
+
+		e = t ? find(t, bits, object) : NULL;
+		if (!e)
+			continue;
+		st = (unsigned)(posh__load(e) >> POSH__HOLD_SHIFT);
+		if (st == POSH__HOLD_ENTERING || st == POSH__HOLD_HELD ||
+		    st == POSH__HOLD_ALLOCATING)
+			return true;
+	}
+	return false;
+}
+
+int
+posh__holds_create(struct posh__self *self)
+{
+	struct posh_heap *h = self->h;
+	uint64_t n;
+	int rc;
+
+	h->holds.count = calloc(sizeof(uint32_t), UINT64_C(1) << FIRST_BITS);
+	if (!h->holds.count)
+		return -ENOMEM;
+	rc = posh__span_run(self, POSH__SPAN_HOLDS, 1, &self->t->span_busy,
+			    &n);
+	if (rc) {
+		free(h->holds.count);
+		h->holds.count = NULL;
+		return rc;
+	}
+	h->holds.bits = FIRST_BITS;
+	h->holds.table = n << POSH__SPAN_BITS;
+	h->holds.used = h->holds.live = 0;
+	memset(posh__at(h, h->holds.table), 0, POSH__SPAN);
+	posh__store(&self->m->holds, TABLE(FIRST_BITS, n));
+	posh__store(&self->t->span_busy, 0);
+	return 0;
+}
+
+/* self acts for m, or is a thread of it that leaves. */
+void
+posh__holds_destroy(struct posh__self *self, struct posh__member *m)
+{
+	struct posh_heap *h = self->h;
+	uint64_t w = posh__load(&m->holds), old = posh__load(&m->holds_busy);
+
+	/* The old table, unless it was given back and is another's now. */
+	if (old >= h->hdr->first && old < h->hdr->nspans &&
+	    old != TABLE_SPAN(w)) {
+		uint64_t sw = posh__load(posh__span_word(h, old));
+
+		if (POSH__SPAN_STATE(sw) == POSH__SPAN_HOLDS &&
+		    POSH__SPAN_OWNER(sw) ==
+			    (uint32_t)(m - posh__member_at(h, 0)))
+			posh__span_give(self, old);
+	}
+	posh__store(&m->holds_busy, 0);
+	if (!w)
+		return;
+	posh__store(&self->t->span_busy, UINT64_C(1) << 32 | TABLE_SPAN(w));
+	posh__store(&m->holds, 0);
+	posh__span_settle(self, &self->t->span_busy);
+}
+
+void
+posh__holds_each(struct posh_heap *h, struct posh__member *m,
+		 void (*f)(uint64_t object, unsigned state, void *arg),
+		 void *arg)
+{
+	unsigned bits;
+	posh__word *t = table_of(h, m, &bits);
+	uint64_t i;
+
+	for (i = 0; t && i < UINT64_C(1) << bits; i++) {
+		uint64_t e = posh__load(&t[i]);
+
+		if (e > POSH__HOLD_TOMB)
+			f(e & POSH__HANDLE_MASK,
+			  (unsigned)(e >> POSH__HOLD_SHIFT), arg);
+	}
+}
+
+void
+posh__holds_purge(struct posh__self *self, struct posh__member *m)
+{
+	struct posh_heap *h = self->h;
+	unsigned bits;
+	posh__word *t = table_of(h, m, &bits);
+	uint64_t i;
+
+	for (i = 0; t && i < UINT64_C(1) << bits; i++) {
+		uint64_t object = posh__load(&t[i]) & POSH__HANDLE_MASK;
+		posh__word *word;
+
+		if (posh__load(&t[i]) <= POSH__HOLD_TOMB)
+			continue;
+		posh__store(&t[i], ENTRY(POSH__HOLD_DROPPING, object));
+		posh__fence();
+		word = posh__block_word(h, object);
+		if (word && posh__load(word) &&
+		    !POSH__LINKS(posh__load(word))) {
+			posh__free_check(self, object);
+			posh__destroy(self);
+		}
+		posh__store(&t[i], POSH__HOLD_TOMB);
+		POSH_STEP("hold.9");
+	}
+}
+
+void
+posh__holds_freeze(struct posh_heap *h)
+{
+	posh__private_lock(&h->holds.lock);
+}
+
+void
+posh__holds_thaw(struct posh_heap *h)
+{
+	posh__private_unlock(&h->holds.lock);
+}
+
+int
+posh__holds_copy(struct posh__self *self, struct posh__member *child)
+{
+	struct posh_heap *h = self->h;
+	struct posh__self as = *self;
+	uint64_t n, i, size = UINT64_C(1) << h->holds.bits;
+	posh__word *from = table_at(h, h->holds.table), *to;
+	int rc;
+
+	as.m = child;
+	rc = posh__span_run(&as, POSH__SPAN_HOLDS,
+			    UINT32_C(1) << (h->holds.bits - FIRST_BITS),
+			    &self->t->span_busy, &n);
+	if (rc)
+		return rc;
+	to = table_at(h, n << POSH__SPAN_BITS);
+	for (i = 0; i < size; i++) {
+		uint64_t e = posh__peek(&from[i]);
+		bool held = e >> POSH__HOLD_SHIFT == POSH__HOLD_HELD;
+
+		posh__store(&to[i], held || !e ? e : POSH__HOLD_TOMB);
+	}
+	posh__store(&child->holds, TABLE(h->holds.bits, n));
+	POSH_STEP("hold.8");
+	posh__store(&self->t->span_busy, 0);
+	return 0;
+}
+
+/* In the child, whose memory is the parent's at the fork. */
+void
+posh__holds_adopt(struct posh_heap *h)
+{
+	uint64_t w = posh__load(&h->member->holds), i;
+	posh__word *t = table_at(h, TABLE_SPAN(w) << POSH__SPAN_BITS);
+
+	h->holds.table = TABLE_SPAN(w) << POSH__SPAN_BITS;
+	h->holds.used = h->holds.live = 0;
+	for (i = 0; i < UINT64_C(1) << h->holds.bits; i++) {
+		uint64_t e = posh__peek(&t[i]);
+
+		h->holds.used += e != 0;
+		if (e > POSH__HOLD_TOMB)
+			h->holds.live++;
+		else
+			h->holds.count[i] = 0;
+	}
+	posh__half_store(&h->holds.lock, 0);
+}

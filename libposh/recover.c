@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* recover.c - paying what the dead owe.
+ *
+ * A member that died, or that leaves, is recovered by somebody alive: its
+ * threads' intents are finished or undone, its monitors opened, its holds
+ * dropped, its spans given up, and its entries freed, in this order.  All of
+ * it looks at words and not at where the dead one was; so it may be done
+ * again by the next, from the beginning, when the one who does it dies.
+ *
+ * STATES of member->reaper: 0 -claim-> name of a thread -done-> 0
+ *                                       |    ^
+ *                                       +----+ stolen from a dead one
+ *
+ * INVARIANTS
+ *   I1  one living thread at a time acts for a member;
+ *   I2  who acts for a thread writes that thread's entry, and counts under
+ *       that thread's name; nothing of the actor's own;
+ *   I3  intents before monitors (what an intent says of its container is
+ *       true while the dead one has the monitor), monitors before holds
+ *       (what is locked is held), holds before spans (a journal may name
+ *       an unborn block, which must stay unborn).
+ *
+ * COST  follows what the member held: its hold table and its spans.
+ *
+ * STEPS        effect                      if the process dies here
+ *   recover.1  the member is claimed       the next steals the claim
+ *   recover.2  intents are settled         the next finds nothing in flight
+ *   recover.3  monitors are open           the next finds them open
+ *   recover.4  holds are dropped           the next finds none
+ *   recover.5  spans are given up          the next finds none
+ *   recover.6  thread entries are free     the next goes on
+ *   recover.7  the member entry is free    the claim is left; it is void
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "op.h"
+
+void posh__scratch_free(struct posh__self *self);
+
+/* Settle what a thread's entry says it is in the middle of, or owns. */
+static void
+settle_journal(struct posh__self *self)
+{
+	posh__link_settle(self);
+	posh__op_finish(self);
+	posh__release(self);
+	posh__store(&self->t->waits, 0);
+	posh__store(&self->t->active, 0);
+}
+
+void
+posh__thread_settle(struct posh__self *self)
+{
+	posh__begin(self, 3);
+	settle_journal(self);
+	while (self->nheld) {
+		struct posh__held *top = &self->held[self->nheld - 1];
+
+		top->depth = 1;
+		posh__unlock(self, top->object);
+	}
+	posh__alloc_abandon(self);
+	posh__leave(self);
+}
+
+/* Who acts for thread tid of member m. */
+static struct posh__self
+actor(struct posh__self *self, uint32_t m, uint32_t tid)
+{
+	struct posh__self as = {0};
+	struct posh__thread *t = posh__thread_at(self->h, tid);
+
+	as.h = self->h;
+	as.t = t;
+	as.m = posh__member_at(self->h, m);
+	as.tid = tid;
+	as.name = POSH__THREAD_GEN(posh__load(&t->state)) << 16 | tid;
+	as.acting = true;
+	return as;
+}
+
+/* The next thread entry of a member after tid, or 0. */
+static uint32_t
+next_thread(struct posh_heap *h, uint32_t m, uint32_t tid)
+{
+	uint32_t high = (uint32_t)posh__load(&h->hdr->threads_high);
+
+	while (++tid < high && tid < POSH__THREADS) {
+		uint64_t w = posh__load(&posh__thread_at(h, tid)->state);
+
+		if (POSH__THREAD_STATE(w) != POSH__THREAD_FREE &&
+		    POSH__THREAD_MEMBER(w) == m)
+			return tid;
+	}
+	return 0;
+}
+
+struct breaking {
+	struct posh__self *self;
+	uint32_t m;
+};
+
+/* A held object whose monitor belongs to a thread of the member. */
+static void
+open_monitor(uint64_t object, unsigned state, void *arg)
+{
+	struct breaking *b = arg;
+	struct posh_heap *h = b->self->h;
+	uint32_t lock, name, tid;
+	uint64_t w;
+
+	(void)state;
+	if (!posh__block_word(h, object) ||
+	    posh__object(h, object)->kind > POSH__KIND_OBJECTS)
+		return;
+	lock = posh__half_load(&posh__object(h, object)->lock);
+	name = lock & ~POSH__LOCK_WAITS;
+	tid = name & 0xffff;
+	if (!name || tid >= POSH__THREADS)
+		return;
+	w = posh__load(&posh__thread_at(h, tid)->state);
+	if (POSH__THREAD_MEMBER(w) == b->m &&
+	    POSH__THREAD_STATE(w) != POSH__THREAD_FREE &&
+	    POSH__THREAD_GEN(w) == name >> 16)
+		posh__lock_break(b->self, object, name);
+}
+
+static void
+recover_threads(struct posh__self *self, uint32_t m)
+{
+	struct posh_heap *h = self->h;
+	struct posh__member *member = posh__member_at(h, m);
+	struct breaking b = {self, m};
+	uint32_t first = next_thread(h, m, 0), tid;
+	struct posh__self as;
+
+	for (tid = first; tid; tid = next_thread(h, m, tid)) {
+		as = actor(self, m, tid);
+		settle_journal(&as);
+		posh__scratch_free(&as);
+	}
+	POSH_STEP("recover.2");
+	posh__holds_each(h, member, open_monitor, &b);
+	POSH_STEP("recover.3");
+	if (first) {
+		as = actor(self, m, first);
+		posh__holds_purge(&as, member);
+		POSH_STEP("recover.4");
+		posh__holds_destroy(&as, member);
+	}
+	for (tid = first; tid; tid = next_thread(h, m, tid)) {
+		as = actor(self, m, tid);
+		posh__alloc_abandon(&as);
+	}
+	POSH_STEP("recover.5");
+	/* From the last on: the first acts for the holds. */
+	while ((tid = next_thread(h, m, 0)) != 0) {
+		uint32_t last = tid;
+
+		while ((tid = next_thread(h, m, last)) != 0)
+			last = tid;
+		posh__thread_release(h, last);
+	}
+	POSH_STEP("recover.6");
+}
+
+/* Claim the member for recovery. */
+static bool
+claim(struct posh__self *self, struct posh__member *member)
+{
+	uint64_t w = posh__load(&member->reaper);
+
+	if (w && w != self->name &&
+	    !posh__name_dead(self->h, (uint32_t)w, NULL))
+		return false;
+	return posh__cas(&member->reaper, w, self->name);
+}
+
+int
+posh__recover(struct posh__self *self, uint32_t m, bool leaving)
+{
+	struct posh_heap *h = self->h;
+	struct posh__member *member = posh__member_at(h, m);
+	uint64_t name = self->name, w;
+
+	if (!claim(self, member))
+		return -EBUSY;
+	POSH_STEP("recover.1");
+	w = posh__load(&member->state);
+	if ((w & 0xff) != POSH__MEMBER_FREE &&
+	    (leaving || posh__member_dead(h, m))) {
+		recover_threads(self, m);
+		posh__add(&h->hdr->deaths, 1);
+		if (!leaving) {
+			posh__store(&member->state,
+				    ((w >> 32) + 1) << 32 |
+					    POSH__MEMBER_FREE);
+			POSH_STEP("recover.7");
+		}
+	}
+	posh__cas(&member->reaper, name, 0);
+	return 0;
+}

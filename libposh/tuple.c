@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* tuple.c - tuples that are objects, because something in them is one.  They
+ * never change, so reading needs no sequence word: who holds the tuple may
+ * follow its slots. */
+#include "config.h"
+
+#include "op.h"
+
+static int
+tuple_at(posh_heap *h, posh_handle o, struct posh__tuple **out)
+{
+	int rc = posh__object_is(h, o, POSH__KIND_TUPLE);
+	uint64_t n;
+
+	if (rc)
+		return rc;
+	*out = posh__at(h, o.off);
+	n = posh__load(&(*out)->length);
+	return n <= UINT32_MAX && posh__inside(h, o.off, sizeof(**out) + 8 * n) ?
+		       0 :
+		       -EUCLEAN;
+}
+
+int
+posh_tuple_new(posh_heap *h, struct posh_value *v, size_t n, posh_handle *out)
+{
+	struct posh__self *self;
+	struct posh__tuple *t;
+	uint64_t b;
+	size_t i;
+	int rc = posh__enter_write(h, &self);
+
+	if (rc)
+		return rc;
+	if (n > UINT32_MAX)
+		rc = -ENOMEM;
+	if (rc == 0)
+		rc = posh__object_new(self, sizeof(*t) + 8 * (uint64_t)n,
+				      POSH__KIND_TUPLE, 0, &b);
+	if (rc == 0) {
+		posh__hold_confirm(self, b);
+		t = posh__at(h, b);
+		posh__store(&t->length, n);
+		for (i = 0; v && i < n && rc == 0; i++)
+			rc = posh__value_encode(self, &v[i], &t->slot[i]);
+		if (rc)
+			posh__drop(self, b);
+		else
+			out->off = b;
+	}
+	posh__leave(self);
+	return rc;
+}
+
+int64_t
+posh_tuple_len(posh_heap *h, posh_handle o)
+{
+	struct posh__self *self;
+	struct posh__tuple *t;
+	int64_t n = 0;
+	int rc = posh__enter_read(h, &self);
+
+	if (rc)
+		return rc;
+	rc = tuple_at(h, o, &t);
+	if (rc == 0)
+		n = (int64_t)posh__load(&t->length);
+	posh__leave(self);
+	return rc ? rc : n;
+}
+
+struct get {
+	size_t i;
+	struct posh_value *out;
+};
+
+static int
+read_get(struct posh__self *self, uint64_t tuple, void *arg)
+{
+	struct get *g = arg;
+	struct posh__tuple *t = posh__at(self->h, tuple);
+
+	posh__scratch_reset(self);
+	return posh__read_value(self, posh__load(&t->slot[g->i]), g->out);
+}
+
+int
+posh_tuple_get(posh_heap *h, posh_handle o, size_t i, struct posh_value *out)
+{
+	struct posh__self *self;
+	struct posh__tuple *t;
+	struct get g = {i, out};
+	int rc = posh__enter_read(h, &self);
+
+	if (rc)
+		return rc;
+	rc = tuple_at(h, o, &t);
+	if (rc == 0 && i >= posh__load(&t->length))
+		rc = -ERANGE;
+	if (rc == 0)
+		rc = posh__read(self, o.off, read_get, &g);
+	posh__leave(self);
+	return rc;
+}
+
+int
+posh_tuple_init(posh_heap *h, posh_handle o, size_t i, struct posh_value *v)
+{
+	struct posh__self *self;
+	struct posh__tuple *t;
+	int rc = posh__enter_write(h, &self);
+
+	if (rc)
+		return rc;
+	rc = tuple_at(h, o, &t);
+	if (rc == 0 && i >= posh__load(&t->length))
+		rc = -ERANGE;
+	if (rc == 0 && posh__load(&t->slot[i]) != POSH__EMPTY)
+		rc = -EEXIST;
+	if (rc == 0)
+		rc = posh__value_encode(self, v, &t->slot[i]);
+	posh__leave(self);
+	return rc;
+}
