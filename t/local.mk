@@ -31,6 +31,7 @@ check_LIBRARIES += %D%/libtap.a
 # Tests of libposh's inside: they link with libposh-check.
 C_TESTS = \
 	%D%/lock.t \
+	%D%/member.t \
 	%D%/value.t
 
 check_PROGRAMS += $(C_TESTS)
