@@ -91,11 +91,4 @@ void posh__self_free(struct posh__self *self);
 /* fork.c */
 void posh__fork_register(void);
 
-/* check.h: verify a heap that nobody is in.  How many things are wrong, or a
- * negative errno. */
-int posh__check_quiet(struct posh__self *self);
-
-/* dict.c: make the objects that are always there. */
-int posh__places_create(struct posh__self *self);
-
 #endif

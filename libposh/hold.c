@@ -51,6 +51,9 @@
  *   hold.7  holds names the new one        recovery gives the old one back
  *   hold.8  the child's table is whole     the child is dead: recovered
  *   hold.9  recovery: an entry purged      the next goes on with the rest
+ *   hold.10 recovery: holds_busy names     the next goes on
+ *           the table
+ *   hold.11 recovery: holds is 0           holds_busy names the table
  */
 #include "config.h"
 
@@ -443,29 +446,38 @@ posh__holds_create(struct posh__self *self)
 	return 0;
 }
 
-/* self acts for m, or is a thread of it that leaves. */
+/* Give back the table that holds_busy names, unless the member uses it, or it
+ * was given back before and is another's now. */
+static void
+settle_busy(struct posh__self *self, struct posh__member *m)
+{
+	struct posh_heap *h = self->h;
+	uint64_t n = posh__load(&m->holds_busy), w;
+
+	if (n >= h->hdr->first && n < h->hdr->nspans &&
+	    n != TABLE_SPAN(posh__load(&m->holds))) {
+		w = posh__load(posh__span_word(h, n));
+		if (POSH__SPAN_STATE(w) == POSH__SPAN_HOLDS &&
+		    POSH__SPAN_OWNER(w) ==
+			    (uint32_t)(m - posh__member_at(h, 0)))
+			posh__span_give(self, n);
+	}
+	posh__store(&m->holds_busy, 0);
+}
+
 void
 posh__holds_destroy(struct posh__self *self, struct posh__member *m)
 {
-	struct posh_heap *h = self->h;
-	uint64_t w = posh__load(&m->holds), old = posh__load(&m->holds_busy);
+	uint64_t w = posh__load(&m->holds);
 
-	/* The old table, unless it was given back and is another's now. */
-	if (old >= h->hdr->first && old < h->hdr->nspans &&
-	    old != TABLE_SPAN(w)) {
-		uint64_t sw = posh__load(posh__span_word(h, old));
-
-		if (POSH__SPAN_STATE(sw) == POSH__SPAN_HOLDS &&
-		    POSH__SPAN_OWNER(sw) ==
-			    (uint32_t)(m - posh__member_at(h, 0)))
-			posh__span_give(self, old);
-	}
-	posh__store(&m->holds_busy, 0);
+	settle_busy(self, m);
 	if (!w)
 		return;
-	posh__store(&self->t->span_busy, UINT64_C(1) << 32 | TABLE_SPAN(w));
+	posh__store(&m->holds_busy, TABLE_SPAN(w));
+	POSH_STEP("hold.10");
 	posh__store(&m->holds, 0);
-	posh__span_settle(self, &self->t->span_busy);
+	POSH_STEP("hold.11");
+	settle_busy(self, m);
 }
 
 void

@@ -17,7 +17,9 @@
  * INVARIANTS
  *   I1  a thread that may look at something stamped s has an active word
  *       with an epoch <= s;
- *   I2  the horizon is above s only if no such thread is left.
+ *   I2  the horizon is above s only if no such thread is left but the one
+ *       that asks.  It is about to change the span itself, and what it has
+ *       read before in this call it looks up anew (posh__block_word).
  *
  * PROGRESS  wait-free for who enters and leaves; a thread that is stopped in
  * a call holds the horizon back, and costs memory only.  What a dead one
@@ -58,8 +60,9 @@ posh__epoch_stamp(struct posh_heap *h)
 }
 
 bool
-posh__epoch_horizon(struct posh_heap *h, uint32_t *out)
+posh__epoch_horizon(struct posh__self *self, uint32_t *out)
 {
+	struct posh_heap *h = self->h;
 	uint64_t epoch = posh__load(&h->hdr->epoch);
 	uint32_t high = (uint32_t)posh__load(&h->hdr->threads_high);
 	uint32_t tid, horizon = (uint32_t)epoch + 1;
@@ -72,7 +75,7 @@ posh__epoch_horizon(struct posh_heap *h, uint32_t *out)
 		uint64_t w = posh__load(&posh__thread_at(h, tid)->active);
 		uint32_t e = (uint32_t)(w >> 2);
 
-		if (w && posh__epoch_before(e, horizon))
+		if (w && tid != self->tid && posh__epoch_before(e, horizon))
 			horizon = e;
 	}
 	*out = horizon;

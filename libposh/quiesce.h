@@ -17,9 +17,9 @@ bool posh__barrier(void);
  * epoch. */
 uint32_t posh__epoch_stamp(struct posh_heap *h);
 
-/* The horizon: everything with a stamp before it is out of everybody's sight.
- * Moves the epoch on.  False: unknown. */
-bool posh__epoch_horizon(struct posh_heap *h, uint32_t *out);
+/* The horizon: everything with a stamp before it is out of everybody else's
+ * sight.  Moves the epoch on.  False: unknown. */
+bool posh__epoch_horizon(struct posh__self *self, uint32_t *out);
 
 static inline bool
 posh__epoch_before(uint32_t stamp, uint32_t horizon)

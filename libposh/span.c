@@ -116,7 +116,7 @@ open_to(struct hunt *q, uint64_t w)
 		return false;
 	if (!q->asked) {
 		q->asked = true;
-		q->known = posh__epoch_horizon(q->self->h, &q->horizon);
+		q->known = posh__epoch_horizon(q->self, &q->horizon);
 	}
 	return q->known && posh__epoch_before(POSH__SPAN_STAMP(w), q->horizon);
 }

@@ -122,6 +122,13 @@ posh__member_at(const struct posh_heap *h, uint32_t index)
 	return (struct posh__member *)(h->base + h->hdr->members_off) + index;
 }
 
+/* check.c: verify a heap that nobody else is in.  How many things are wrong,
+ * or a negative errno. */
+int posh__check_quiet(struct posh__self *self);
+
+/* dict.c: make the objects that are always there. */
+int posh__places_create(struct posh__self *self);
+
 #define POSH__THREAD_STATE(w)  ((unsigned)((w) & 0xff))
 #define POSH__THREAD_MEMBER(w) ((uint32_t)((w) >> 8 & 0xffff))
 #define POSH__THREAD_GEN(w)    ((uint32_t)((w) >> 32 & 0x7fff))
