@@ -3,6 +3,13 @@
 EXT_SOURCES = \
 	%D%/_posh/attribute.c \
 	%D%/_posh/class.c \
+	%D%/_posh/decode.c \
+	%D%/_posh/dict.c \
+	%D%/_posh/dict.h \
+	%D%/_posh/dictiter.c \
+	%D%/_posh/dictkey.c \
+	%D%/_posh/dictops.c \
+	%D%/_posh/dictviews.c \
 	%D%/_posh/errors.c \
 	%D%/_posh/heap.c \
 	%D%/_posh/instance.c \

@@ -48,13 +48,16 @@ TREE_TESTS = \
 
 dist_check_SCRIPTS = $(TREE_TESTS)
 
-PYTHON_TESTS =
+PYTHON_TESTS = \
+	%D%/pydict.py \
+	%D%/pylist.py \
+	%D%/pyvalues.py
 
 TESTS += $(check_PROGRAMS) $(TREE_TESTS)
 if ENABLE_PYTHON
 TESTS += $(PYTHON_TESTS)
 endif
-EXTRA_DIST += $(PYTHON_TESTS) %D%/tap.py
+EXTRA_DIST += $(PYTHON_TESTS) %D%/tap.py %D%/twin.py
 
 # What takes minutes: the same tests, told to be long.
 SOAK_LIMIT = 3600

@@ -83,27 +83,55 @@ lookup_slow(proxy_object *p, PyObject *key)
 	return x;
 }
 
-PyObject *
-dict_lookup(proxy_object *p, PyObject *key)
+static inline PyObject *
+lookup(proxy_object *p, const struct posh_value *k)
 {
-	struct posh_value k, v;
+	struct posh_value v;
+	int rc;
+
+	CALL(rc, posh_dict_get(HEAP(p), p->handle, k, &v));
+	if (LIKELY(rc == 0))
+		return value_decode_fast(p->heap, &v);
+	if (rc != -ENOENT)
+		proxy_error(p, rc);
+	return NULL;
+}
+
+static PyObject *
+lookup_rest(proxy_object *p, PyObject *key)
+{
+	struct posh_value k;
 	PyObject *x = NULL;
 	encoder e;
 	int rc;
 
 	encoder_init(&e, p->heap);
 	rc = key_encode(p, key, &k, &e);
-	if (LIKELY(rc == KEY_DIRECT)) {
-		CALL(rc, posh_dict_get(HEAP(p), p->handle, &k, &v));
-		if (LIKELY(rc == 0))
-			x = value_decode_fast(p->heap, &v);
-		else if (rc != -ENOENT)
-			proxy_error(p, rc);
-	} else if (rc == KEY_SLOW) {
+	if (rc == KEY_DIRECT)
+		x = lookup(p, &k);
+	else if (rc == KEY_SLOW)
 		x = lookup_slow(p, key);
-	}
 	encoder_clear(&e);
 	return x;
+}
+
+PyObject *
+dict_lookup(proxy_object *p, PyObject *key)
+{
+	struct posh_value k;
+
+	if (LIKELY(value_encode_scalar(key, &k)))
+		return lookup(p, &k);
+	return lookup_rest(p, key);
+}
+
+static int
+contains_rest(proxy_object *p, PyObject *key)
+{
+	PyObject *x = lookup_rest(p, key);
+
+	Py_XDECREF(x);
+	return x ? 1 : PyErr_Occurred() ? -1 : 0;
 }
 
 int
@@ -111,22 +139,14 @@ dict_contains(PyObject *self, PyObject *key)
 {
 	proxy_object *p = (proxy_object *)self;
 	struct posh_value k;
-	PyObject *x;
-	encoder e;
 	int rc;
 
-	encoder_init(&e, p->heap);
-	rc = key_encode(p, key, &k, &e);
-	if (LIKELY(rc == KEY_DIRECT)) {
-		CALL(rc, posh_dict_get(HEAP(p), p->handle, &k, NULL));
-		rc = rc == 0 ? 1 : rc == -ENOENT ? 0 : proxy_failed(p, rc);
-	} else if (rc == KEY_SLOW) {
-		x = lookup_slow(p, key);
-		rc = x ? 1 : PyErr_Occurred() ? -1 : 0;
-		Py_XDECREF(x);
-	}
-	encoder_clear(&e);
-	return rc;
+	if (UNLIKELY(!value_encode_scalar(key, &k)))
+		return contains_rest(p, key);
+	CALL(rc, posh_dict_get(HEAP(p), p->handle, &k, NULL));
+	if (LIKELY(rc == 0))
+		return 1;
+	return rc == -ENOENT ? 0 : proxy_failed(p, rc);
 }
 
 static PyObject *
@@ -158,33 +178,41 @@ set_slow(proxy_object *p, PyObject *key, struct posh_value *v, encoder *e)
 	return rc;
 }
 
+static inline int
+set_direct(proxy_object *p, struct posh_value *k, struct posh_value *v)
+{
+	int rc;
+
+	CALL(rc, posh_dict_set(HEAP(p), p->handle, k, v));
+	p->grown += rc > 0;
+	return LIKELY(rc >= 0) ? 0 : proxy_failed(p, rc);
+}
+
 static int
-set(proxy_object *p, PyObject *key, PyObject *x)
+set_rest(proxy_object *p, PyObject *key, PyObject *x)
 {
 	struct posh_value k, v;
 	encoder e;
-	int64_t i;
-	int how;
 	int rc = -1;
+	int how;
 
 	encoder_init(&e, p->heap);
 	how = key_encode(p, key, &k, &e);
-	if (UNLIKELY(how < 0))
-		goto out;
-	if (LIKELY(small_int(x, &i)))
-		v = posh_int(i);
-	else if (value_encode(p->heap, x, &v, &e) < 0)
-		goto out;
-	if (UNLIKELY(how == KEY_SLOW)) {
-		rc = set_slow(p, key, &v, &e);
-		goto out;
-	}
-	CALL(rc, posh_dict_set(HEAP(p), p->handle, &k, &v));
-	p->grown += rc > 0;
-	rc = LIKELY(rc >= 0) ? 0 : proxy_failed(p, rc);
-out:
+	if (how >= 0 && value_encode(p->heap, x, &v, &e) == 0)
+		rc = how == KEY_SLOW ? set_slow(p, key, &v, &e)
+				     : set_direct(p, &k, &v);
 	encoder_clear(&e);
 	return rc;
+}
+
+static inline int
+set(proxy_object *p, PyObject *key, PyObject *x)
+{
+	struct posh_value k, v;
+
+	if (LIKELY(value_encode_scalar(key, &k) && value_encode_scalar(x, &v)))
+		return set_direct(p, &k, &v);
+	return set_rest(p, key, x);
 }
 
 /* Remove a key and give its value, unless out is NULL: 1, 0 if there was

@@ -14,18 +14,10 @@ enum {
 	KEY_SLOW = 1,   /* Python has to, with the keys that are there */
 };
 
-/* Encode a key that is not an exact str or small int: KEY_DIRECT, KEY_SLOW
- * with *k untouched, or -1 with an exception, for what has no hash. */
-int key_encode_rest(proxy_object *p, PyObject *key, struct posh_value *k,
-		    encoder *e);
-
-static inline int
-key_encode(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
-{
-	if (LIKELY(PyUnicode_CheckExact(key)))
-		return value_encode_plain(p->heap, key, k, e) < 0 ? -1 : 0;
-	return key_encode_rest(p, key, k, e);
-}
+/* Encode a key: KEY_DIRECT, KEY_SLOW with *k untouched, or -1 with an
+ * exception, for what has no hash. */
+int key_encode(proxy_object *p, PyObject *key, struct posh_value *k,
+	       encoder *e);
 
 /* Encode the key that is there and equal to key, for lookup: 1, 0 if there
  * is none, or -1. */

@@ -16,19 +16,15 @@ by_identity(PyObject *x)
 }
 
 int
-key_encode_rest(proxy_object *p, PyObject *key, struct posh_value *k,
-		encoder *e)
+key_encode(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
 {
 	struct posh_value v;
 	heap_object *heap;
 	posh_handle o;
-	int64_t i;
 	int rc;
 
-	if (LIKELY(small_int(key, &i))) {
-		*k = posh_int(i);
+	if (LIKELY(value_encode_scalar(key, k)))
 		return KEY_DIRECT;
-	}
 	if (PyTuple_CheckExact(key)) {
 		if (PyObject_Hash(key) == -1)
 			return -1;

@@ -191,9 +191,12 @@ isdisjoint(PyObject *x, PyObject *y)
 }
 
 static PyObject *
-view_isdisjoint(PyObject *self, PyObject *other)
+view_isdisjoint(METHOD_ARGS)
 {
-	return operate(self, other, isdisjoint);
+	if (nargs != 1 || kwnames)
+		return proxy_misuse(dict_view_plain(self), "isdisjoint", args,
+				    nargs, kwnames);
+	return operate(self, args[0], isdisjoint);
 }
 
 /*
@@ -206,12 +209,9 @@ view_isdisjoint(PyObject *self, PyObject *other)
 			"Return a reverse iterator."                           \
 	}
 #define ISDISJOINT                                                             \
-	{                                                                      \
-		"isdisjoint", view_isdisjoint, METH_O,                         \
-			"Return True if the view and the given iterable have " \
-			"a null "                                              \
-			"intersection."                                        \
-	}
+	METHOD("isdisjoint", view_isdisjoint,                                  \
+	       "Return True if the view and the given iterable have a null "   \
+	       "intersection.")
 
 static PyMethodDef set_methods[] = {
 	REVERSED, ISDISJOINT, {NULL, NULL, 0, NULL}};

@@ -95,26 +95,33 @@ static int delete (proxy_object *p, int64_t i)
 	return rc ? failed(p, rc, "list assignment index out of range") : 0;
 }
 
+static int
+set_rest(proxy_object *p, int64_t i, PyObject *x)
+{
+	struct posh_value v;
+	encoder e;
+	int rc;
+
+	encoder_init(&e, p->heap);
+	rc = value_encode(p->heap, x, &v, &e);
+	if (rc == 0) {
+		CALL(rc, posh_list_set(HEAP(p), p->handle, i, &v));
+		if (rc)
+			failed(p, rc, "list assignment index out of range");
+	}
+	encoder_clear(&e);
+	return rc ? -1 : 0;
+}
+
 static inline int
 set(proxy_object *p, int64_t i, PyObject *x)
 {
 	struct posh_value v;
-	encoder e;
-	int64_t n;
 	int rc;
 
-	if (LIKELY(small_int(x, &n))) {
-		v = posh_int(n);
-		CALL(rc, posh_list_set(HEAP(p), p->handle, i, &v));
-	} else {
-		encoder_init(&e, p->heap);
-		if (value_encode(p->heap, x, &v, &e) < 0) {
-			encoder_clear(&e);
-			return -1;
-		}
-		CALL(rc, posh_list_set(HEAP(p), p->handle, i, &v));
-		encoder_clear(&e);
-	}
+	if (UNLIKELY(!value_encode_scalar(x, &v)))
+		return set_rest(p, i, x);
+	CALL(rc, posh_list_set(HEAP(p), p->handle, i, &v));
 	if (UNLIKELY(rc))
 		return failed(p, rc, "list assignment index out of range");
 	return 0;
@@ -196,32 +203,41 @@ list_ass_subscript(PyObject *self, PyObject *key, PyObject *x)
  * Methods.
  */
 
+static int
+append_rest(proxy_object *p, PyObject *x)
+{
+	struct posh_value v;
+	encoder e;
+	int rc;
+
+	encoder_init(&e, p->heap);
+	rc = value_encode(p->heap, x, &v, &e);
+	if (rc == 0) {
+		CALL(rc, posh_list_append(HEAP(p), p->handle, &v));
+		if (rc)
+			proxy_error(p, rc);
+	}
+	encoder_clear(&e);
+	return rc ? -1 : 0;
+}
+
 static PyObject *
 list_append(METHOD_ARGS)
 {
 	proxy_object *p = (proxy_object *)self;
 	struct posh_value v;
-	encoder e;
-	int64_t n;
 	int rc;
 
 	if (UNLIKELY(nargs != 1 || kwnames))
 		return LIST_MISUSE("append");
-	encoder_init(&e, p->heap);
-	if (LIKELY(small_int(args[0], &n)))
-		v = posh_int(n);
-	else if (value_encode(p->heap, args[0], &v, &e) < 0)
-		goto fail;
-	CALL(rc, posh_list_append(HEAP(p), p->handle, &v));
-	if (UNLIKELY(rc)) {
-		proxy_error(p, rc);
-		goto fail;
+	if (LIKELY(value_encode_scalar(args[0], &v))) {
+		CALL(rc, posh_list_append(HEAP(p), p->handle, &v));
+		if (UNLIKELY(rc))
+			return proxy_error(p, rc);
+	} else if (append_rest(p, args[0]) < 0) {
+		return NULL;
 	}
-	encoder_clear(&e);
 	Py_RETURN_NONE;
-fail:
-	encoder_clear(&e);
-	return NULL;
 }
 
 /* An index as list.pop and list.insert take it. */

@@ -141,6 +141,13 @@ struct free_list {
 	proxy_object *item[FREE_PROXIES];
 };
 
+/* A short text that was decoded, for the next time (decode.c). */
+enum { TEXT_BITS = 9 };
+struct text_entry {
+	uint64_t word;
+	PyObject *text; /* strong, or NULL */
+};
+
 typedef struct {
 #define X(type, name) type *name;
 	STATE_ALL(X)
@@ -148,6 +155,7 @@ typedef struct {
 	heap_object *heaps;          /* all that are open, borrowed */
 	struct free_list free_lists; /* of SharedList */
 	struct free_list free_dicts; /* of SharedDict */
+	struct text_entry texts[1 << TEXT_BITS];
 } module_state;
 
 /* The state of the only module: one interpreter a process. */
@@ -348,8 +356,7 @@ void encoder_finish(encoder *e);
 static inline void
 encoder_clear(encoder *e)
 {
-	if (UNLIKELY(e->chunks || e->holds || e->refs || e->memo || e->hold ||
-		     e->ref))
+	if (UNLIKELY(e->chunks || e->memo || e->hold || e->ref))
 		encoder_finish(e);
 }
 
@@ -397,6 +404,51 @@ small_int(PyObject *x, int64_t *i)
 	*i = size * (int64_t)((PyLongObject *)x)->ob_digit[0];
 #endif
 	return true;
+}
+
+static inline void
+value_set(struct posh_value *out, enum posh_type type, size_t size)
+{
+	out->type = (uint8_t)type;
+	out->width = out->ascii = out->kind = 0;
+	out->reserved = 0;
+	out->size = size;
+}
+
+/* Encode an exact str: 1, or -1. */
+static inline int
+value_encode_str(PyObject *x, struct posh_value *out)
+{
+#if PY_VERSION_HEX < 0x030c0000
+	if (PyUnicode_READY(x) < 0)
+		return -1;
+#endif
+	value_set(out, POSH_STR, (size_t)PyUnicode_GET_LENGTH(x));
+	out->width = (uint8_t)PyUnicode_KIND(x);
+	out->ascii = PyUnicode_IS_ASCII(x) != 0;
+	out->data = PyUnicode_DATA(x);
+	return 1;
+}
+
+/* Encode the commonest scalars, which need no encoder: false for others. */
+static inline bool
+value_encode_scalar(PyObject *x, struct posh_value *out)
+{
+	int64_t i;
+
+	if (small_int(x, &i)) {
+		value_set(out, POSH_INT, 0);
+		out->i = i;
+		return true;
+	}
+	if (PyUnicode_CheckExact(x))
+		return value_encode_str(x, out) > 0;
+	if (PyFloat_CheckExact(x)) {
+		value_set(out, POSH_FLOAT, 0);
+		out->f = PyFloat_AS_DOUBLE(x);
+		return true;
+	}
+	return false;
 }
 
 /* Return the Python object of a value that a read gave, a new reference;
