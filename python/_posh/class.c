@@ -122,7 +122,7 @@ class_new(PyObject *Py_UNUSED(module), PyObject *args)
 		Py_DECREF(cls);
 		return NULL;
 	}
-	return Py_NewRef(cls); /* one reference is the table's */
+	return Py_NewRef((PyObject *)cls); /* one reference is the table's */
 }
 
 PyDoc_STRVAR(class_retire_doc, "_class_retire(type)\n--\n\n"
@@ -146,7 +146,7 @@ shared_type(PyObject *Py_UNUSED(module), PyObject *type)
 	class_object *cls = class_find((PyTypeObject *)type);
 	if (!cls)
 		Py_RETURN_NONE;
-	return Py_NewRef(cls->type);
+	return Py_NewRef((PyObject *)cls->type);
 }
 
 static void

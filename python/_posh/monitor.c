@@ -77,6 +77,26 @@ leave_monitor(struct section *s)
 	Py_CLEAR(s->ref);
 }
 
+/* Make an earlier exception (stolen) the context of the one that is set. */
+static void
+chain(PyObject *type, PyObject *value, PyObject *tb)
+{
+	PyObject *type2, *value2, *tb2;
+	if (!type)
+		return;
+	PyErr_Fetch(&type2, &value2, &tb2);
+	PyErr_NormalizeException(&type, &value, &tb);
+	PyErr_NormalizeException(&type2, &value2, &tb2);
+	if (tb)
+		PyException_SetTraceback(value, tb);
+	if (value2 != value)
+		PyException_SetContext(value2, Py_NewRef(value));
+	Py_XDECREF(type);
+	Py_XDECREF(value);
+	Py_XDECREF(tb);
+	PyErr_Restore(type2, value2, tb2);
+}
+
 int
 section_leave(struct section *s, PyObject *self)
 {
@@ -89,7 +109,7 @@ section_leave(struct section *s, PyObject *self)
 	r = call_policy(s->cls, "leave", self, s->state);
 	Py_CLEAR(s->state);
 	if (!r) {
-		_PyErr_ChainExceptions(type, value, tb);
+		chain(type, value, tb);
 		return -1;
 	}
 	Py_DECREF(r);
@@ -249,7 +269,8 @@ static PyObject *
 monitored_class(PyObject *op, void *unused)
 {
 	(void)unused;
-	return Py_NewRef(Py_TYPE(((monitored_object *)op)->current));
+	return Py_NewRef(
+		(PyObject *)Py_TYPE(((monitored_object *)op)->current));
 }
 
 static PyObject *

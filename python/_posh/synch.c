@@ -101,7 +101,7 @@ heap_of(PyObject *Py_UNUSED(module), PyObject *x)
 	posh_handle o;
 	if (argument(x, &heap, &o) < 0)
 		return NULL;
-	return Py_NewRef(heap);
+	return Py_NewRef((PyObject *)heap);
 }
 
 static PyObject *
