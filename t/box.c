@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -485,23 +486,135 @@ test_own_output(void)
 {
 	struct posh_value v = posh_utf8("a key that is not immediate", 27);
 	struct posh_value w = posh_utf8("and a value that is as long", 27);
-	struct posh_value got;
+	struct posh_value key, got;
 	bool found = true;
 	int i;
 
 	posh_list_append(heap, list, &v);
 	posh_dict_set(heap, dict, &v, &w);
 	for (i = 0; i < 10; i++) {
-		found &= posh_list_get(heap, list, 0, &got) == 0 &&
-			 posh_dict_get(heap, dict, &got, &got) == 0 &&
+		found &= posh_list_get(heap, list, 0, &key) == 0 &&
+			 posh_dict_get(heap, dict, &key, &got) == 0 &&
 			 got.size == 27 && !memcmp(got.data, w.data, 27);
 		found &=
 			posh_list_get(heap, list, 0, &got) == 0 &&
-			posh_dict_setdefault(heap, dict, &got, &v, &got) == 0 &&
+			posh_dict_setdefault(heap, dict, &key, &v, &got) == 0 &&
 			got.size == 27 && !memcmp(got.data, w.data, 27);
 	}
 	ok(found, "what a read returned may be the next call's key");
 	posh_dict_clear(heap, dict);
+	posh_list_delete(heap, list, 0, SIZE_MAX);
+}
+
+static volatile bool stop;
+
+/* Change the dict all the time. */
+static void *
+disturb(void *arg)
+{
+	struct posh_value key = posh_utf8("another", 7), v = posh_none();
+
+	(void)arg;
+	while (!stop)
+		posh_dict_set(heap, dict, &key, &v);
+	return NULL;
+}
+
+/* The same, when the second read has to be made again. */
+static void
+test_disturbed(void)
+{
+	struct posh_value v = posh_utf8("a key that is not immediate", 27);
+	struct posh_value w = posh_utf8("and a value that is as long", 27);
+	struct posh_value key, got;
+	pthread_t thread;
+	bool found = true;
+	int i;
+
+	posh_list_append(heap, list, &v);
+	posh_dict_set(heap, dict, &v, &w);
+	stop = false;
+	pthread_create(&thread, NULL, disturb, NULL);
+	for (i = 0; i < 50000; i++)
+		found &= posh_list_get(heap, list, 0, &key) == 0 &&
+			 posh_dict_get(heap, dict, &key, &got) == 0 &&
+			 got.size == 27 && !memcmp(got.data, w.data, 27);
+	stop = true;
+	pthread_join(thread, NULL);
+	ok(found, "also while the dict is being changed");
+	posh_dict_clear(heap, dict);
+	posh_list_delete(heap, list, 0, SIZE_MAX);
+}
+
+/* Keys that the heap has already, and hashes by what it has of them. */
+static void
+test_update(void)
+{
+	struct posh_value pair[] = {posh_int(1), posh_utf8("one of two", 10)};
+	struct posh_value nest[] = {tuple(pair, 2), posh_bytes("b", 1)};
+	struct posh_value key[] = {
+		posh_utf8("a text that is boxed", 20),
+		posh_utf8("\xce\xb1\xce\xb2\xce\xb3", 6),
+		posh_utf8("short", 5),
+		posh_bytes("some bytes", 10),
+		posh_int(INT64_MAX),
+		bigint("\0\0\0\0\0\0\0\0\0\1", 10),
+		posh_float(2.5),
+		posh_int(-1),
+		complex_value(1, 2),
+		complex_value(7, 0),
+		tuple(NULL, 0),
+		tuple(pair, 2),
+		tuple(nest, 2),
+		posh_object(list),
+	};
+	struct posh_value item[2 * COUNT(key)], out;
+	bool found = true;
+	size_t i;
+
+	for (i = 0; i < COUNT(key); i++) {
+		item[2 * i] = key[i];
+		item[2 * i + 1] = posh_int((int64_t)i);
+	}
+	ok(posh_dict_update(heap, dict, item, COUNT(key), 0) == 0 &&
+		   posh_dict_len(heap, dict) == COUNT(key),
+	   "a dict is updated with keys of all types");
+	for (i = 0; i < COUNT(key); i++)
+		if (posh_dict_get(heap, dict, &key[i], &out) ||
+		    out.i != (int64_t)i) {
+			tap_note("key %zu", i);
+			found = false;
+		}
+	ok(found, "and all are found");
+	posh_dict_clear(heap, dict);
+}
+
+/* A tuple that fails half-way, in memory that was used for other things. */
+static void
+test_used_memory(void)
+{
+	uint64_t word[30];
+	struct posh_value v, item[27], bytes = posh_bytes(word, sizeof(word));
+	uint64_t before;
+	size_t i;
+
+	for (i = 0; i < COUNT(word); i++)
+		word[i] = UINT64_C(0x0003000000400040);
+	for (i = 0; i < COUNT(item); i++)
+		item[i] = posh_utf8("not immediate", 13);
+	item[1] = posh_bytes(NULL, 3);
+	v = tuple(item, COUNT(item));
+	posh_list_append(heap, list, &bytes);
+	before = live_blocks();
+	for (i = 0; i < 500; i++)
+		posh_list_append(heap, list, &bytes);
+	posh_list_delete(heap, list, 1, SIZE_MAX);
+	for (i = 0; i < 500; i++)
+		if (posh_list_append(heap, list, &v) != -EINVAL)
+			break;
+	ok(i == 500 && live_blocks() == before,
+	   "a tuple that fails half-way leaves nothing in used memory");
+	check("after that");
 	posh_list_delete(heap, list, 0, SIZE_MAX);
 }
 
@@ -558,6 +671,9 @@ main(void)
 	test_malformed();
 	test_objects();
 	test_own_output();
+	test_disturbed();
+	test_update();
+	test_used_memory();
 	check("after all that");
 	posh_object_drop(heap, list);
 	posh_object_drop(heap, dict);
