@@ -214,6 +214,7 @@ posh__self_free(struct posh__self *self)
 	for (i = 0; i < POSH__CLASSES; i++)
 		free(self->avail[i]);
 	free(self->held);
+	free(self->entered);
 	free(self);
 }
 
