@@ -84,8 +84,21 @@ fail:
 }
 
 static void
+free_selves(struct posh_heap *h)
+{
+	struct posh__self *self, *next;
+
+	for (self = h->selves; self; self = next) {
+		next = self->next;
+		posh__self_free(self);
+	}
+	h->selves = NULL;
+}
+
+static void
 heap_free(struct posh_heap *h)
 {
+	free_selves(h);
 	if (!h->closed)
 		pthread_key_delete(h->key);
 	if (h->base)
@@ -176,18 +189,12 @@ unlist(struct posh_heap *h)
 static void
 shut(struct posh_heap *h)
 {
-	struct posh__self *self, *next;
-
 	if (posh__ours(h))
 		posh__member_detach(h);
 	h->closed = true;
 	unlist(h);
 	pthread_key_delete(h->key);
-	for (self = h->selves; self; self = next) {
-		next = self->next;
-		posh__self_free(self);
-	}
-	h->selves = NULL;
+	free_selves(h);
 }
 
 /*

@@ -43,6 +43,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "attach.h"
@@ -228,24 +229,27 @@ static void
 leave(struct posh__self *self)
 {
 	struct posh_heap *h = self->h;
+	struct timespec moment = {0, 1000000};
 	struct posh__self *other;
+	int tries = 1000;
 	uint64_t state;
 
 	posh__member_become(h->member, POSH__MEMBER_LEAVING);
 	POSH_STEP("member.4");
-	posh__begin_write(self);
 	for (other = h->selves; other; other = other->next) {
-		if (other == self)
-			continue;
-		posh__begin(other, 3);
-		posh__thread_settle(other);
-		posh__leave(other);
-		posh__thread_release(h, other->tid);
+		if (other != self) {
+			posh__thread_settle(other);
+			posh__thread_release(h, other->tid);
+		}
 	}
-	posh__recover(self, h->index, true);
 	posh__thread_settle(self);
-	posh__leave(self);
-	posh__thread_release(h, self->tid);
+	posh__begin_write(self);
+	/* Who looks whether we are dead has us claimed for a moment. */
+	while (posh__recover(self, h->index, true) && tries-- > 0)
+		nanosleep(&moment, NULL);
+	/* That gave the thread's entry back as well: it may be another's. */
+	if (tries < 0)
+		return;
 	state = posh__load(&h->member->state);
 	if (POSH__MEMBER_STATE(state) == POSH__MEMBER_LEAVING)
 		posh__member_free(h, h->index, state);

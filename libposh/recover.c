@@ -141,6 +141,9 @@ recover_threads(struct posh__self *self, uint32_t m)
 		settle_journal(&as);
 		posh__scratch_free(&as);
 	}
+	/* Who leaves has settled itself too, but is not done looking. */
+	if (!posh__peek(&self->t->active))
+		posh__begin(self, 3);
 	POSH_STEP("recover.2");
 	posh__holds_each(h, member, open_monitor, &b);
 	POSH_STEP("recover.3");
