@@ -51,7 +51,8 @@ dist_check_SCRIPTS = $(TREE_TESTS)
 PYTHON_TESTS = \
 	%D%/pydict.py \
 	%D%/pylist.py \
-	%D%/pyvalues.py
+	%D%/pyvalues.py \
+	%D%/pywait.py
 
 TESTS += $(check_PROGRAMS) $(TREE_TESTS)
 if ENABLE_PYTHON

@@ -212,13 +212,14 @@ PyObject *
 proxy_delegate(PyObject *plain, const char *name, PyObject *const *args,
 	       Py_ssize_t nargs, PyObject *kwnames)
 {
-	PyObject *method = PyObject_GetAttrString(plain, name);
-	PyObject *r;
+	PyObject *key = PyUnicode_InternFromString(name);
+	PyObject *method = key ? PyObject_GetAttr(plain, key) : NULL;
+	PyObject *r = NULL;
 
-	if (!method)
-		return NULL;
-	r = PyObject_Vectorcall(method, args, (size_t)nargs, kwnames);
-	Py_DECREF(method);
+	if (method)
+		r = PyObject_Vectorcall(method, args, (size_t)nargs, kwnames);
+	Py_XDECREF(method);
+	Py_XDECREF(key);
 	return r;
 }
 
