@@ -6,7 +6,8 @@
  * world stands still, the slots that refer to it are counted.
  *
  * STEPS        effect                    if the process dies here
- *   recount.1  a suspect's count is set  the others stay suspects
+ *   recount.1  a suspect's count is set  the others stay suspects; dying
+ *                                        names it if it is 0
  *   recount.2  a box without links is    dying names it
  *              DEAD
  */
@@ -31,6 +32,8 @@ mend(struct posh__self *self, uint64_t block, posh__word *word, void *arg)
 		posh__dead_push(self, block);
 		return;
 	}
+	if (!n)
+		posh__store(&self->t->dying, block);
 	/* A tag of ours: it decides nothing any more. */
 	posh__store(word, POSH__WORD(POSH__LIVE, self->tid, 0, n));
 	POSH_STEP("recount.1");

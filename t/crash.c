@@ -9,6 +9,7 @@
  */
 #include "config.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,14 +18,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "atomic.h"
 #include "posh.h"
+#include "ref.h"
 #include "tap.h"
 
 enum { MAX_NAMES = 400, NAME = 24 };
 
 struct shared {
-	long steps;       /* that the child has made */
+	long steps; /* that the child has made */
+	bool died;  /* it, or a child of its own */
 	char last[NAME];  /* the name of the last */
 	uint64_t bytes;   /* of a child for its parent */
 };
@@ -38,9 +40,12 @@ static void
 die_in_time(const char *name)
 {
 	shared->steps++;
-	strncpy(shared->last, name, NAME - 1);
-	if (left && --left == 0)
+	if (!shared->died)
+		strncpy(shared->last, name, NAME - 1);
+	if (left && --left == 0) {
+		shared->died = true;
 		raise(SIGKILL);
+	}
 }
 
 static void
@@ -211,6 +216,7 @@ digest_of(posh_heap *h, const struct posh_value *v, int depth)
 			n *= 2;
 		return mix(d, digest_array(h, all, n, depth - 1));
 	case POSH_TUPLE:
+	case POSH_BYTES:
 		return mix(d, v->size);
 	default:
 		return mix(d, (uint64_t)v->i);
@@ -531,23 +537,186 @@ op_close(struct world *w)
 	posh_heap_close(w->h);
 }
 
+/* What comes now is only preparation, until count_on. */
+static void
+count_off(void)
+{
+	posh__step = NULL;
+}
+
+static void
+count_on(void)
+{
+	posh__step = die_in_time;
+}
+
+/* The hold table grows. */
+static void
+op_holds(struct world *w)
+{
+	posh_handle o;
+	int i;
+
+	count_off();
+	for (i = 0; i < 6130; i++)
+		posh_list_new(w->h, &o);
+	count_on();
+	for (i = 0; i < 20; i++)
+		posh_list_new(w->h, &o);
+}
+
+/* The heap grows. */
+static void
+op_grow(struct world *w)
+{
+	struct posh_value v = posh_bytes(calloc(1, 3 << 20), 3 << 20);
+
+	posh_list_set(w->h, w->list, 1, &v);
+}
+
+/* Leave the heap, and attach again. */
+static void
+op_attach(struct world *w)
+{
+	posh_heap *h;
+	int fd = dup(posh_heap_fileno(w->h));
+
+	posh_heap_close(w->h);
+	if (posh_heap_open_fd(fd, &h) == 0)
+		posh_heap_close(h);
+}
+
+static void *
+append_in_thread(void *arg)
+{
+	op_append_grow(arg);
+	return NULL;
+}
+
+static void
+op_thread(struct world *w)
+{
+	pthread_t t;
+
+	if (pthread_create(&t, NULL, append_in_thread, w) == 0)
+		pthread_join(t, NULL);
+}
+
+static void
+op_create(struct world *w)
+{
+	posh_heap *h;
+
+	(void)w;
+	if (posh_heap_create(NULL, &h) == 0)
+		posh_heap_close(h);
+}
+
+static void *
+lock_in_thread(void *arg)
+{
+	struct world *w = arg;
+
+	/* Until the process ends. */
+	posh_object_lock(w->h, w->list, -1);
+	w->cls.off = 0;
+	pause();
+	return NULL;
+}
+
+/* Wait for a monitor that somebody else is in. */
+static void
+op_wait(struct world *w)
+{
+	volatile uint64_t *ready = &w->cls.off;
+	pthread_t t;
+
+	count_off();
+	if (pthread_create(&t, NULL, lock_in_thread, w))
+		return;
+	while (*ready)
+		usleep(100);
+	count_on();
+	posh_object_lock(w->h, w->list, 8000000);
+}
+
+static void
+op_fork(struct world *w)
+{
+	pid_t pid;
+
+	posh_fork_arm();
+	pid = fork();
+	if (pid == 0) {
+		append(w, w->list, posh_int(1));
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+/* A count that is one too high, as a death leaves it. */
+static void
+make_suspect(struct world *w, uint64_t block)
+{
+	posh__word *word = posh__block_word(w->h, block);
+
+	*word = (*word + 1) | POSH__SUSPECT;
+}
+
+static void
+op_recount(struct world *w)
+{
+	struct posh_value v;
+	posh_handle o;
+	uint64_t box, n;
+
+	count_off();
+	make_suspect(w, w->list.off);
+	posh_list_new(w->h, &o);
+	make_suspect(w, o.off);
+	posh_object_drop(w->h, o);
+	/* A box that nothing refers to: the text that dies here. */
+	posh_list_get(w->h, w->list, 1, &v);
+	n = posh__load(&posh__object(w->h, w->list.off)->body);
+	box = posh__load((posh__word *)posh__at(w->h, n + 16 + 8)) &
+	      POSH__HANDLE_MASK;
+	make_suspect(w, box);
+	v = posh_int(1);
+	posh_list_set(w->h, w->list, 1, &v);
+	count_on();
+	posh_heap_reap(w->h);
+}
+
 /* A grandchild dies in the middle of something; its recovery dies too. */
 static void
 recover_after(struct world *w, void (*op)(struct world *), long after)
 {
 	pid_t pid;
 	long mine = left;
+	int go[2];
 
 	left = 0;
+	if (pipe(go))
+		exit(3);
 	posh_fork_arm();
 	pid = fork();
 	if (pid == 0) {
+		char c;
+
+		/* Not before the fork is over: it would see to the death. */
+		if (read(go[0], &c, 1) != 1)
+			exit(3);
 		left = after;
 		op(w);
 		_exit(0);
 	}
+	if (write(go[1], "", 1) != 1)
+		exit(3);
+	close(go[0]);
+	close(go[1]);
 	waitpid(pid, NULL, 0);
 	left = mine;
+	shared->died = false;
 	posh_heap_reap(w->h);
 }
 
@@ -561,6 +730,22 @@ static void
 op_recover_dict(struct world *w)
 {
 	recover_after(w, op_dict_update, 40);
+}
+
+/* A dead one's spans are taken over. */
+static void
+op_orphans(struct world *w)
+{
+	count_off();
+	recover_after(w, op_append_grow, 0);
+	count_on();
+	op_append_grow(w);
+}
+
+static void
+op_recover_fork(struct world *w)
+{
+	recover_after(w, op_fork, 12);
 }
 
 static void
@@ -607,7 +792,17 @@ static const struct scenario {
 	{"a transaction", op_transaction, false},
 	{"reap and check", op_reap, false},
 	{"close the heap", op_close, false},
+	{"the hold table grows", op_holds, true},
+	{"the heap grows", op_grow, false},
+	{"leave and attach again", op_attach, true},
+	{"a thread comes and goes", op_thread, true},
+	{"create a heap", op_create, false},
+	{"wait for a monitor", op_wait, false},
+	{"fork", op_fork, true},
+	{"recount suspects", op_recount, true},
+	{"take over orphans", op_orphans, true},
 	{"recover a splice", op_recover_list, true},
+	{"recover a fork", op_recover_fork, true},
 	{"recover an update", op_recover_dict, true},
 	{"recover a destruction", op_recover_death, true},
 };
@@ -633,7 +828,7 @@ child_dies_at(struct world *w, const struct scenario *s, long n)
 		exit(3);
 	if (!WIFSIGNALED(status) && WEXITSTATUS(status))
 		exit(3);
-	return WIFSIGNALED(status);
+	return shared->died;
 }
 
 static void
@@ -736,6 +931,35 @@ by_name(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
+/* Every POSH_STEP of the sources was a place to die at. */
+static bool
+all_covered(const char *srcdir)
+{
+	char cmd[1000], name[NAME];
+	FILE *f;
+	int steps = 0, missed = 0, i;
+
+	snprintf(cmd, sizeof(cmd),
+		 "sed -n 's/.*POSH_STEP(\"\\([^\"]*\\)\").*/\\1/p' "
+		 "'%s'/libposh/*.c | sort -u",
+		 srcdir);
+	f = popen(cmd, "r");
+	while (f && fgets(name, sizeof(name), f)) {
+		name[strcspn(name, "\n")] = '\0';
+		steps++;
+		for (i = 0; i < nnames && strcmp(names[i], name); i++)
+			;
+		if (i < nnames)
+			continue;
+		missed++;
+		printf("# nobody died at %s\n", name);
+	}
+	if (f)
+		pclose(f);
+	printf("# %d of %d steps covered\n", steps - missed, steps);
+	return steps > 100 && !missed;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -765,5 +989,8 @@ main(int argc, char **argv)
 	qsort(names, (size_t)nnames, NAME, by_name);
 	for (i = 0; i < (size_t)nnames; i++)
 		printf("# covered %s\n", names[i]);
+	if (argc == 1 && getenv("srcdir"))
+		ok(all_covered(getenv("srcdir")),
+		   "every step of the sources was a place to die at");
 	return tap_done();
 }

@@ -30,6 +30,7 @@ check_LIBRARIES += %D%/libtap.a
 
 # Tests of libposh's inside: they link with libposh-check.
 C_TESTS = \
+	%D%/crash.t \
 	%D%/heap.t \
 	%D%/lock.t \
 	%D%/member.t \
