@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: MIT
 EXAMPLES = \
+	%D%/demo.py \
+	%D%/dog.py \
 	%D%/interop.c \
-	%D%/interop.py
+	%D%/interop.py \
+	%D%/killed.py \
+	%D%/list.py \
+	%D%/matrix.py \
+	%D%/policy.py \
+	%D%/prodcons.py
 
 EXTRA_DIST += $(EXAMPLES)
 

@@ -48,7 +48,8 @@ pkgpyexec_PYTHON = \
 	%D%/posh/_policy.py \
 	%D%/posh/_process.py \
 	%D%/posh/_ticket.py
-dist_pkgpyexec_DATA =
+dist_pkgpyexec_DATA = \
+	%D%/posh/py.typed
 
 # Nobody links with a module: leave no .la beside it.
 install-exec-hook:

@@ -25,14 +25,22 @@ check_LIBRARIES += %D%/libtap.a
 %C%_libtap_a_SOURCES = \
 	%D%/actor.c \
 	%D%/actor.h \
+	%D%/dying.c \
+	%D%/dying.h \
+	%D%/graph.c \
+	%D%/graph.h \
 	%D%/tap.c \
 	%D%/tap.h
 
 # Tests of libposh's inside: they link with libposh-check.
 C_TESTS = \
+	%D%/box.t \
 	%D%/crash.t \
+	%D%/fork-crash.t \
 	%D%/heap.t \
+	%D%/lock-crash.t \
 	%D%/lock.t \
+	%D%/member-crash.t \
 	%D%/member.t \
 	%D%/value.t
 
@@ -41,6 +49,7 @@ LDADD = %D%/libtap.a libposh/libposh-check.la
 
 # Tests of the tree itself.
 TREE_TESTS = \
+	%D%/bootstrap.t \
 	%D%/headers.t \
 	%D%/interop.t \
 	%D%/steps.t \
@@ -50,8 +59,15 @@ TREE_TESTS = \
 dist_check_SCRIPTS = $(TREE_TESTS)
 
 PYTHON_TESTS = \
+	%D%/pycrash.py \
 	%D%/pydict.py \
+	%D%/pyexample.py \
+	%D%/pyheap.py \
+	%D%/pyinstance.py \
 	%D%/pylist.py \
+	%D%/pypolicy.py \
+	%D%/pyproc.py \
+	%D%/pyshare.py \
 	%D%/pyvalues.py \
 	%D%/pywait.py
 
