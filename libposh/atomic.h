@@ -14,9 +14,12 @@
 #define POSH_ATOMIC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <atomic_ops.h>
+
+#include "rule.h"
 
 /* A word of shared memory, and half of one. */
 typedef volatile AO_t posh__word;
@@ -25,16 +28,30 @@ typedef volatile unsigned int posh__half;
 _Static_assert(sizeof(AO_t) == 8, "libposh needs a 64-bit machine");
 _Static_assert(sizeof(unsigned int) == 4, "a lock word has 32 bits");
 
+enum posh__access {
+	POSH__ACCESS_LOAD,
+	POSH__ACCESS_STORE,
+	POSH__ACCESS_RMW,   /* a read-modify-write, successful or not */
+	POSH__ACCESS_FENCE, /* a full one: of no address */
+};
+
 #ifdef POSH_CHECK
 extern void (*posh__step)(const char *name);
 #define POSH_STEP(name) (posh__step ? posh__step(name) : (void)0)
+
+/* Called ahead of each access: a test may have another member go on here. */
+extern void (*posh__access)(const volatile void *p, enum posh__access kind);
+#define POSH_ACCESS(p, kind) \
+	(posh__access ? posh__access((p), POSH__ACCESS_##kind) : (void)0)
 #else
-#define POSH_STEP(name) ((void)0)
+#define POSH_STEP(name)      ((void)0)
+#define POSH_ACCESS(p, kind) ((void)0)
 #endif
 
 static inline uint64_t
 posh__load(const posh__word *w)
 {
+	POSH_ACCESS(w, LOAD);
 	return AO_load_acquire(w);
 }
 
@@ -43,12 +60,14 @@ posh__load(const posh__word *w)
 static inline uint64_t
 posh__peek(const posh__word *w)
 {
+	POSH_ACCESS(w, LOAD);
 	return AO_load(w);
 }
 
 static inline void
 posh__store(posh__word *w, uint64_t v)
 {
+	POSH_ACCESS(w, STORE);
 	AO_store_release(w, v);
 }
 
@@ -57,6 +76,7 @@ posh__store(posh__word *w, uint64_t v)
 static inline void
 posh__fence(void)
 {
+	POSH_ACCESS(NULL, FENCE);
 #if defined(__x86_64__)
 	__asm__ volatile("lock orl $0, -4(%%rsp)" ::: "memory", "cc");
 #else
@@ -82,42 +102,49 @@ posh__compiler_fence(void)
 static inline bool
 posh__cas(posh__word *w, uint64_t old, uint64_t new)
 {
+	POSH_ACCESS(w, RMW);
 	return AO_compare_and_swap_full(w, old, new);
 }
 
 static inline uint64_t
 posh__add(posh__word *w, uint64_t n)
 {
+	POSH_ACCESS(w, RMW);
 	return AO_fetch_and_add_full(w, n);
 }
 
 static inline void
 posh__or(posh__word *w, uint64_t bits)
 {
+	POSH_ACCESS(w, RMW);
 	AO_or_full(w, bits);
 }
 
 static inline void
 posh__and(posh__word *w, uint64_t bits)
 {
+	POSH_ACCESS(w, RMW);
 	AO_and_full(w, bits);
 }
 
 static inline uint32_t
 posh__half_load(const posh__half *w)
 {
+	POSH_ACCESS(w, LOAD);
 	return AO_int_load_acquire(w);
 }
 
 static inline void
 posh__half_store(posh__half *w, uint32_t v)
 {
+	POSH_ACCESS(w, STORE);
 	AO_int_store_release(w, v);
 }
 
 static inline bool
 posh__half_cas(posh__half *w, uint32_t old, uint32_t new)
 {
+	POSH_ACCESS(w, RMW);
 	return AO_int_compare_and_swap_full(w, old, new);
 }
 

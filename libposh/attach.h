@@ -68,6 +68,11 @@ bool posh__byte_free(struct posh_heap *h, int64_t byte);
 /* A test's say in that: true if it has an answer. */
 extern bool (*posh__dead_hook)(struct posh_heap *h, uint32_t member,
 			       bool *answer);
+
+/* wait.c: a test sleeps in our place until *p is not what was seen, or,
+ * timed, a while. */
+extern void (*posh__wait_hook)(const volatile void *p, uint32_t seen,
+			       bool timed);
 #endif
 
 /* Find out how the mapping is called in /proc/PID/maps. */

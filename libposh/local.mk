@@ -49,6 +49,7 @@ LIBPOSH_SOURCES = \
 	%D%/recount.c \
 	%D%/recover.c \
 	%D%/ref.h \
+	%D%/rule.h \
 	%D%/scratch.c \
 	%D%/slots.c \
 	%D%/slots.h \

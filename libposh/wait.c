@@ -11,13 +11,20 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "thread.h"
+#include "attach.h"
 
 #define MAX_SLEEP INT64_C(5000000)
 
 static int
 futex(posh__half *w, int op, uint32_t val, const struct timespec *timeout)
 {
+#ifdef POSH_CHECK
+	if (posh__wait_hook &&
+	    (op == FUTEX_WAIT || op == FUTEX_WAIT_PRIVATE)) {
+		posh__wait_hook(w, val, timeout != NULL);
+		return 0;
+	}
+#endif
 	return syscall(SYS_futex, w, op, val, timeout, NULL, 0) < 0 ? -errno
 								    : 0;
 }
@@ -74,6 +81,11 @@ relax(void)
 bool
 posh__spin(const posh__half *w, uint32_t mask, unsigned rounds)
 {
+#ifdef POSH_CHECK
+	/* Where one goes on at a time, looking again tells nothing. */
+	if (posh__wait_hook)
+		rounds = 1;
+#endif
 	while (rounds-- > 0) {
 		if (!(posh__half_load(w) & mask))
 			return true;
