@@ -25,6 +25,8 @@ check_LIBRARIES += %D%/libtap.a
 %C%_libtap_a_SOURCES = \
 	%D%/actor.c \
 	%D%/actor.h \
+	%D%/clock.c \
+	%D%/clock.h \
 	%D%/dying.c \
 	%D%/dying.h \
 	%D%/graph.c \
@@ -42,6 +44,7 @@ C_TESTS = \
 	%D%/lock.t \
 	%D%/member-crash.t \
 	%D%/member.t \
+	%D%/storm.t \
 	%D%/value.t
 
 check_PROGRAMS += $(C_TESTS)

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+/* Kill one of two processes at a random moment, a thousand times.
+ *
+ * Two processes do random operations on the same nested objects.  One is
+ * killed: by a signal from outside at any instruction, or by itself at a step
+ * chosen at random, so that short windows are met as often as long ones.  The
+ * other goes on, needs everything that the dead one had, and checks the heap
+ * while it is at work.  When all is dropped, the heap is as it was.
+ *
+ *   storm.t [-n ROUNDS] [-t SECONDS] [-s SEED] [-r FIRST]
+ *
+ * A seed, which is printed, makes the same choices again; the moments at
+ * which two processes meet are their own.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "atomic.h"
+#include "clock.h"
+#include "graph.h"
+#include "posh.h"
+#include "tap.h"
+
+enum {
+	NAME = 24,
+	NAMES = 400,
+	AFTER = 60,            /* steps that the survivor does after a death */
+	HUNG = 20,             /* seconds after which it counts as hung */
+	LIMIT = 100 * 1000000, /* ns that it may need */
+};
+
+struct shared {
+	volatile int ready; /* both are at work */
+	volatile int dead;  /* the victim is */
+	volatile int64_t since;
+	char last[NAME]; /* step of the victim's death, if by itself */
+	char what[160];  /* of the survivor */
+	int64_t longest; /* of its steps after the death */
+	long steps;      /* of both */
+};
+
+static struct shared *shared;
+static struct graph graph;
+static long left;        /* steps left to live; 0: for ever */
+static unsigned pattern; /* which names of steps count; 64: all */
+static bool slow;        /* give way at steps, to meet the other */
+static uint64_t lottery;
+static char names[NAMES][NAME];
+static int nnames;
+
+static void
+at_step(const char *name)
+{
+	const char *p;
+	unsigned x = 5381;
+
+	if (slow) {
+		lottery = lottery * UINT64_C(6364136223846793005) + 1;
+		if (lottery >> 58 == 0)
+			sched_yield();
+	}
+	if (!left)
+		return;
+	for (p = name; *p; p++)
+		x = 33 * x + (unsigned char)*p;
+	if (pattern < 64 && x % 64 != pattern)
+		return;
+	if (--left == 0) {
+		snprintf(shared->last, NAME, "%s", name);
+		raise(SIGKILL);
+	}
+}
+
+static void
+note(const char *what, void *arg)
+{
+	(void)arg;
+	if (!shared->what[0])
+		snprintf(shared->what, sizeof(shared->what), "%s", what);
+}
+
+static void
+tell(const char *what, void *arg)
+{
+	(void)arg;
+	tap_note("%s", what);
+}
+
+static void
+victim(posh_heap *h, uint64_t seed)
+{
+	graph_join(&graph, h, seed);
+	/* Half of them are killed from outside, whenever that is. */
+	if (graph_random(&graph) & 1) {
+		pattern = (unsigned)(graph_random(&graph) % 72);
+		left = 1 + (long)(graph_random(&graph) %
+				  (pattern < 64 ? 12 : 3000));
+	}
+	slow = graph_random(&graph) % 4 == 0;
+	lottery = seed;
+	posh__step = at_step;
+	for (;;) {
+		graph_step(&graph);
+		__atomic_fetch_add(&shared->steps, 1, __ATOMIC_RELAXED);
+		shared->ready |= 1;
+	}
+}
+
+static int64_t
+timed(void (*f)(struct graph *))
+{
+	int64_t from = clock_ns(), waited = clock_queued_ns(), t;
+
+	f(&graph);
+	if (!shared->dead)
+		return 0;
+	if (from < shared->since)
+		from = shared->since;
+	t = clock_ns() - from - (clock_queued_ns() - waited);
+	return t > shared->longest ? shared->longest = t : t;
+}
+
+static int
+survivor(posh_heap *h, uint64_t seed)
+{
+	int i, n;
+
+	graph_join(&graph, h, ~seed);
+	slow = graph_random(&graph) % 4 == 0;
+	lottery = ~seed;
+	posh__step = at_step;
+	while (!shared->dead) {
+		timed(graph_step);
+		__atomic_fetch_add(&shared->steps, 1, __ATOMIC_RELAXED);
+		shared->ready |= 2;
+	}
+	for (i = 0; i < AFTER; i++)
+		timed(graph_step);
+	timed(graph_visit);
+	if (graph.wrong)
+		note(graph.what, NULL);
+	n = posh_heap_check(h, note, NULL);
+	if (n < 0)
+		note(posh_error_text(n), NULL);
+	for (i = 0; i < AFTER; i++)
+		timed(graph_step);
+	if (graph.wrong)
+		note(graph.what, NULL);
+	/* Some leave in order; the others' holds are a matter of recovery. */
+	if (seed & 1) {
+		graph_leave(&graph);
+		posh_heap_close(h);
+	}
+	return n != 0 || graph.wrong;
+}
+
+static pid_t
+start(posh_heap *h, uint64_t seed, bool dies)
+{
+	pid_t pid;
+
+	posh_fork_arm();
+	pid = fork();
+	if (pid < 0)
+		exit(3);
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (dies)
+		victim(h, seed);
+	_exit(survivor(h, seed));
+}
+
+static void
+note_name(const char *name)
+{
+	int i;
+
+	for (i = 0; i < nnames; i++)
+		if (strcmp(names[i], name) == 0)
+			return;
+	if (name[0] && nnames < NAMES)
+		snprintf(names[nnames++], NAME, "%s", name);
+}
+
+/* Wait for a child's end without taking its body; false: it hangs. */
+static bool
+ended(pid_t pid, int seconds)
+{
+	int64_t until = clock_ns() + seconds * INT64_C(1000000000);
+	siginfo_t info;
+
+	do {
+		info.si_pid = 0;
+		waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT);
+		if (info.si_pid)
+			return true;
+		clock_sleep(50000);
+	} while (clock_ns() < until);
+	return false;
+}
+
+static void
+kill_at_random(pid_t pid, uint64_t random)
+{
+	int64_t until = clock_ns() + INT64_C(1000000000);
+	siginfo_t info = {0};
+
+	while (shared->ready != 3 && !info.si_pid && clock_ns() < until) {
+		waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT);
+		clock_sleep(20000);
+	}
+	/* Who dies by itself gets 20 ms for that. */
+	if (random & 1)
+		clock_sleep((int64_t)(random >> 8) % 5000000);
+	else
+		ended(pid, 0);
+	clock_sleep((int64_t)(random >> 32) % 1000000);
+	kill(pid, SIGKILL);
+	ended(pid, HUNG);
+	shared->since = clock_ns();
+	shared->dead = 1;
+}
+
+static bool
+drop_all(posh_heap *h, uint64_t empty)
+{
+	struct posh_stats st;
+	bool right;
+	int rc;
+
+	graph_clear(h);
+	rc = posh_heap_reap(h);
+	posh_heap_stats(h, &st, sizeof(st));
+	right = rc >= 0 && st.live_bytes == empty && st.members == 1 &&
+		st.suspects == 0;
+	if (!right)
+		tap_note("reap %d; %llu live bytes of %llu, %u members, "
+			 "%llu suspects",
+			 rc, (unsigned long long)st.live_bytes,
+			 (unsigned long long)empty, st.members,
+			 (unsigned long long)st.suspects);
+	return right;
+}
+
+struct tally {
+	long rounds, wrong, hung, suspects;
+	int64_t longest;
+};
+
+/* What is left of a round, once both processes are gone. */
+static bool
+aftermath(posh_heap *h, uint64_t empty, struct tally *t)
+{
+	struct graph g;
+	struct posh_stats st;
+	bool right = true;
+
+	graph_join(&g, h, 1);
+	if (posh_heap_check(h, tell, NULL))
+		right = false;
+	posh_heap_stats(h, &st, sizeof(st));
+	t->suspects += (long)st.suspects;
+	if (st.suspects > 1) {
+		tap_note("%llu suspects of one dead thread",
+			 (unsigned long long)st.suspects);
+		right = false;
+	}
+	graph_visit(&g);
+	if (g.wrong) {
+		tap_note("%s", g.what);
+		right = false;
+	}
+	return drop_all(h, empty) && right;
+}
+
+static bool
+play(posh_heap *h, uint64_t seed, uint64_t empty, struct tally *t)
+{
+	struct graph g = {.random = seed};
+	pid_t a, b;
+	bool hangs, right = true;
+	int status = 0;
+
+	memset(shared, 0, sizeof(*shared));
+	a = start(h, seed, true);
+	b = start(h, seed, false);
+	kill_at_random(a, graph_random(&g));
+	/* A zombie is as dead as one that was buried. */
+	if (graph_random(&g) & 1)
+		waitpid(a, NULL, 0);
+	hangs = !ended(b, HUNG);
+	if (hangs) {
+		tap_note("the survivor hangs, pid %ld", (long)b);
+		if (getenv("POSH_KEEP"))
+			pause();
+		t->hung++;
+		kill(b, SIGKILL);
+	}
+	waitpid(b, &status, 0);
+	waitpid(a, NULL, 0);
+	note_name(shared->last);
+	if (shared->what[0])
+		tap_note("%s", shared->what);
+	if (WIFSIGNALED(status))
+		tap_note("the survivor died of signal %d", WTERMSIG(status));
+	if (shared->longest > LIMIT)
+		tap_note("the survivor needed %ld ms",
+			 (long)(shared->longest / 1000000));
+	if (shared->longest > t->longest)
+		t->longest = shared->longest;
+	right = !status && !hangs && shared->longest <= LIMIT;
+	return aftermath(h, empty, t) && right;
+}
+
+static posh_heap *
+make_heap(uint64_t *empty)
+{
+	struct posh_options opts = {sizeof(opts), 512 << 20, 0, 0};
+	struct posh_stats st;
+	struct graph g;
+	posh_heap *h;
+
+	if (posh_heap_create(&opts, &h))
+		exit(3);
+	graph_join(&g, h, 1);
+	posh_heap_stats(h, &st, sizeof(st));
+	*empty = st.live_bytes;
+	return h;
+}
+
+int
+main(int argc, char **argv)
+{
+	bool soak = getenv("POSH_SOAK") != NULL;
+	long rounds = soak ? 5000 : 200, seconds = 0, first = 0, i;
+	uint64_t seed = (uint64_t)clock_ns(), empty, steps = 0;
+	int64_t begin = clock_ns();
+	struct tally t = {0};
+	posh_heap *h;
+	int c;
+
+	while ((c = getopt(argc, argv, "n:r:s:t:")) != -1) {
+		if (c == 'n')
+			rounds = atol(optarg);
+		else if (c == 't')
+			seconds = atol(optarg), rounds = INT32_MAX;
+		else if (c == 'r')
+			first = atol(optarg);
+		else if (c == 's')
+			seed = strtoull(optarg, NULL, 0);
+		else
+			return 2;
+	}
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	tap_note("seed %llu", (unsigned long long)seed);
+	h = make_heap(&empty);
+	for (i = first; i < rounds && t.wrong < 5; i++) {
+		struct graph g = {.random = seed + (uint64_t)i};
+
+		if (seconds && clock_ns() - begin > seconds * 1000000000L)
+			break;
+		t.rounds++;
+		if (!play(h, graph_random(&g), empty, &t)) {
+			tap_note("round %ld of seed %llu, death at %s", i,
+				 (unsigned long long)seed,
+				 shared->last[0] ? shared->last : "large");
+			t.wrong++;
+			h = make_heap(&empty); /* the old one is spoilt */
+		}
+		steps += (uint64_t)shared->steps;
+	}
+	ok(!t.wrong, "%ld rounds, a process killed in each, %ld were wrong",
+	   t.rounds, t.wrong);
+	ok(!t.hung, "the survivor never hung");
+	ok(t.longest <= LIMIT,
+	   "it never needed more than 100 ms, but %ld us at most",
+	   (long)(t.longest / 1000));
+	ok(t.suspects <= t.rounds, "%ld suspects in all", t.suspects);
+	ok(steps > 20 * (uint64_t)t.rounds, "%llu operations before the deaths",
+	   (unsigned long long)steps);
+	tap_note("%d different steps of death, %ld ms", nnames,
+		 (long)((clock_ns() - begin) / 1000000));
+	return tap_done();
+}
