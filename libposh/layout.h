@@ -113,6 +113,8 @@ struct posh__member {
  *   state    gen:32 | member:16 | st:8       (gen: 15 bits used)
  *   active   0: outside; epoch << 2 | writing << 1 | 1
  */
+enum { POSH__HELD = 12 };
+
 enum {
 	POSH__THREAD_FREE = 0,
 	POSH__THREAD_LIVE = 1,
@@ -153,7 +155,10 @@ struct posh__thread {
 	posh__word freeing; /* a block on its way from DEAD to FREE */
 	posh__word dying;   /* an object whose free check is under way */
 	posh__word dead;    /* head of the list of dead blocks to take apart */
-	uint8_t pad2[512 - 128 - 23 * 8];
+	/* The monitors that it is inside of, or about to enter; see lock.c. */
+	posh__word held[POSH__HELD];
+	posh__word held_more; /* 1: there are others */
+	uint8_t pad2[512 - 128 - (23 + POSH__HELD + 1) * 8];
 };
 
 _Static_assert(sizeof(struct posh__member) == 256, "member entry");

@@ -8,9 +8,10 @@
  *
  * The word names its owner, so everybody can ask whether that one is alive.
  * How often the owner is inside, and whether it has made the sequence odd, is
- * private to it (its held list): nobody else needs that.  A waiter that finds
- * the owner dead has its member recovered, which finishes or undoes what the
- * dead one was doing to the object, and then goes on.
+ * private to it (its held list): nobody else needs that.  Which monitors a
+ * thread is inside of is in its entry too, for its recovery.  A waiter that
+ * finds the owner dead has its member recovered, which finishes or undoes what
+ * the dead one was doing to the object, and then goes on.
  *
  * STATES
  *
@@ -26,7 +27,10 @@
  *       the first to behind the last store;
  *   I2  the sequence is odd only while somebody is inside, or died there;
  *       it never goes back;
- *   I3  a sleeper has set waits, or sleeps no longer than 5 ms.
+ *   I3  a sleeper has set waits, or sleeps no longer than 5 ms;
+ *   I4  a word that names a thread names one that has the object in its
+ *       entry's list, or has others there: recovery opens all of them, and
+ *       no word names a thread of former times when its entry is used again.
  *
  * PROGRESS  none is promised past an owner that is stopped.  A dead one costs
  * a waiter one question to the kernel, at once if it died before, otherwise
@@ -39,6 +43,8 @@
  *   lock.4  sequence even                as lock.1
  *   lock.5  {_, self} to 0               sleepers wake by themselves (I3)
  *   lock.6  {_, dead} to {_, self}       as lock.1
+ *   lock.7  the entry has the object     recovery looks at its word, which
+ *                                        may name anybody
  */
 #include "config.h"
 
@@ -50,6 +56,7 @@
 #include "circle.h"
 #include "lock.h"
 #include "ref.h"
+#include "walk.h"
 
 #define SPINS 100
 #define NAME  (~POSH__LOCK_WAITS)
@@ -94,6 +101,27 @@ make_room(struct posh__self *self)
 	return 0;
 }
 
+/* Write down in the entry what the next place of the list will have (I4). */
+static void
+announce(struct posh__self *self, uint64_t object)
+{
+	if (self->nheld < POSH__HELD)
+		posh__store(&self->t->held[self->nheld], object);
+	else
+		posh__store(&self->t->held_more, 1);
+	POSH_STEP("lock.7");
+}
+
+/* The list has shrunk to what it is: the place behind it is free. */
+static void
+retract(struct posh__self *self)
+{
+	if (self->nheld < POSH__HELD)
+		posh__store(&self->t->held[self->nheld], 0);
+	else if (self->nheld == POSH__HELD)
+		posh__store(&self->t->held_more, 0);
+}
+
 static void
 push(struct posh__self *self, uint64_t object)
 {
@@ -104,10 +132,16 @@ push(struct posh__self *self, uint64_t object)
 	e->odd = false;
 }
 
+/* The last one takes the place of e; for a moment it has both. */
 static void
 pull(struct posh__self *self, struct posh__held *e)
 {
+	uint64_t i = (uint64_t)(e - self->held);
+
 	*e = self->held[--self->nheld];
+	if (i < POSH__HELD)
+		posh__store(&self->t->held[i], e->object);
+	retract(self);
 }
 
 /*
@@ -234,11 +268,14 @@ posh__lock(struct posh__self *self, uint64_t object, int64_t timeout)
 	rc = make_room(self);
 	if (rc)
 		return rc;
+	announce(self, object);
 	if (!posh__half_cas(&posh__object(self->h, object)->lock, 0,
 			    self->name)) {
 		rc = lock_slowly(self, object, timeout);
-		if (rc)
+		if (rc) {
+			retract(self);
 			return rc;
+		}
 	}
 	POSH_STEP("lock.1");
 	push(self, object);
@@ -305,6 +342,11 @@ posh__lock_break(struct posh__self *self, uint64_t object, uint32_t name)
 	struct posh__object *o = posh__object(self->h, object);
 	uint32_t w = posh__half_load(&o->lock);
 
+	if ((w & NAME) != name)
+		return;
+	/* Who acts for the dead one has it in the list already. */
+	if (!self->acting)
+		announce(self, object);
 	/* One of those who find it takes the word: only that one may touch
 	 * the sequence (I1). */
 	while ((w & NAME) == name) {
@@ -316,7 +358,53 @@ posh__lock_break(struct posh__self *self, uint64_t object, uint32_t name)
 		POSH_STEP("lock.6");
 		make_even(o);
 		word_unlock(self, &o->lock);
-		return;
+		break;
+	}
+	if (!self->acting)
+		retract(self);
+}
+
+/* Open the monitor of an object if that thread has it. */
+static void
+open_one(struct posh__self *self, uint64_t object, uint32_t name)
+{
+	struct posh__block *b = posh__at(self->h, object);
+
+	if (posh__block_word(self->h, object) && b->kind &&
+	    b->kind <= POSH__KIND_OBJECTS)
+		posh__lock_break(self, object, name);
+}
+
+static void
+visit(struct posh__self *self, uint64_t block, posh__word *word, void *name)
+{
+	(void)word;
+	open_one(self, block, *(uint32_t *)name);
+}
+
+void
+posh__locks_open(struct posh__self *self, struct posh__thread *t, uint32_t name)
+{
+	struct posh__header *hdr = self->h->hdr;
+	posh__half *own[] = {&hdr->grow_lock, &hdr->attach_lock,
+			     &hdr->gate_lock};
+	unsigned i;
+
+	for (i = 0; i < POSH__HELD; i++) {
+		uint64_t object = posh__load(&t->held[i]);
+
+		if (object)
+			open_one(self, object, name);
+		posh__store(&t->held[i], 0);
+	}
+	if (posh__load(&t->held_more)) {
+		posh__walk(self, visit, &name);
+		posh__store(&t->held_more, 0);
+	}
+	/* What these guard is done again by the next owner (lock.h). */
+	for (i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		posh__half_cas(own[i], name, 0);
+		posh__half_cas(own[i], name | POSH__LOCK_WAITS, 0);
 	}
 }
 

@@ -34,4 +34,9 @@ void posh__mutex_unlock(struct posh__self *self, posh__half *w);
 void posh__lock_break(struct posh__self *self, uint64_t object,
 		      uint32_t name);
 
+/* Open every monitor, and every lock of the heap, that the dead thread with
+ * this entry and name has.  Its intent is settled before. */
+void posh__locks_open(struct posh__self *self, struct posh__thread *t,
+		      uint32_t name);
+
 #endif

@@ -17,7 +17,7 @@
  *       that thread's name; nothing of the actor's own;
  *   I3  intents before monitors (what an intent says of its container is
  *       true while the dead one has the monitor), monitors before holds
- *       (what is locked is held), holds before spans (a journal may name
+ *       (what is locked may be held by nobody else), holds before spans (a journal may name
  *       an unborn block, which must stay unborn).
  *
  * COST  follows what the member held: its hold table and its spans.
@@ -97,42 +97,11 @@ next_thread(struct posh_heap *h, uint32_t m, uint32_t tid)
 	return 0;
 }
 
-struct breaking {
-	struct posh__self *self;
-	uint32_t m;
-};
-
-/* A held object whose monitor belongs to a thread of the member. */
-static void
-open_monitor(uint64_t object, unsigned state, void *arg)
-{
-	struct breaking *b = arg;
-	struct posh_heap *h = b->self->h;
-	uint32_t lock, name, tid;
-	uint64_t w;
-
-	(void)state;
-	if (!posh__block_word(h, object) ||
-	    posh__object(h, object)->kind > POSH__KIND_OBJECTS)
-		return;
-	lock = posh__half_load(&posh__object(h, object)->lock);
-	name = lock & ~POSH__LOCK_WAITS;
-	tid = name & 0xffff;
-	if (!name || tid >= POSH__THREADS)
-		return;
-	w = posh__load(&posh__thread_at(h, tid)->state);
-	if (POSH__THREAD_MEMBER(w) == b->m &&
-	    POSH__THREAD_STATE(w) != POSH__THREAD_FREE &&
-	    POSH__THREAD_GEN(w) == name >> 16)
-		posh__lock_break(b->self, object, name);
-}
-
 static void
 recover_threads(struct posh__self *self, uint32_t m)
 {
 	struct posh_heap *h = self->h;
 	struct posh__member *member = posh__member_at(h, m);
-	struct breaking b = {self, m};
 	uint32_t first = next_thread(h, m, 0), tid;
 	struct posh__self as;
 
@@ -145,7 +114,10 @@ recover_threads(struct posh__self *self, uint32_t m)
 	if (!posh__peek(&self->t->active))
 		posh__begin(self, 3);
 	POSH_STEP("recover.2");
-	posh__holds_each(h, member, open_monitor, &b);
+	for (tid = first; tid; tid = next_thread(h, m, tid)) {
+		as = actor(self, m, tid);
+		posh__locks_open(self, as.t, as.name);
+	}
 	POSH_STEP("recover.3");
 	if (first) {
 		as = actor(self, m, first);

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* Kill parent or child at each step of a fork; nothing of either is left. */
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "actor.h"
+#include "attach.h"
+#include "dying.h"
+#include "posh.h"
+#include "tap.h"
+
+#define HELD 20 /* objects that only the forking process holds */
+
+static posh_heap *heap;
+
+static uint64_t
+live_bytes(void)
+{
+	struct posh_stats s;
+
+	return posh_heap_stats(heap, &s, sizeof(s)) ? 0 : s.live_bytes;
+}
+
+/* Hold some objects, fork, and have the child use them. */
+static int
+forks(void)
+{
+	posh_handle o[HELD];
+	int i, status;
+	pid_t pid;
+
+	for (i = 0; i < HELD; i++)
+		if (posh_list_new(heap, &o[i]))
+			return 2;
+	posh_fork_arm();
+	pid = fork();
+	if (pid < 0)
+		return 3;
+	for (i = 0; i < HELD; i++)
+		posh_object_drop(heap, o[i]);
+	if (!pid) {
+		posh_heap_close(heap);
+		_exit(0);
+	}
+	if (waitpid(pid, &status, 0) != pid)
+		return 4;
+	return WIFSIGNALED(status) ? 5 : WEXITSTATUS(status);
+}
+
+struct run {
+	long n;
+	const char *files;
+};
+
+static int
+dies(struct actor *me, void *arg)
+{
+	struct run *r = arg;
+	int rc;
+
+	(void)me;
+	dying_at(r->n, r->files);
+	rc = forks();
+	posh_heap_close(heap);
+	return rc;
+}
+
+/* The children of a dead parent come to us. */
+static void
+bury(void)
+{
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
+}
+
+static void
+crash(const char *files, const char *what, int least)
+{
+	uint64_t bytes = live_bytes();
+	struct run r = {0, files};
+	int deaths = 0, bad = 0, rc;
+	struct posh_stats s;
+	struct actor a;
+
+	do {
+		r.n++;
+		actor_start(&a, ACTOR_ARMED, dies, &r);
+		rc = actor_end(&a);
+		bury();
+		deaths += rc != 0;
+		posh_heap_reap(heap);
+		posh_heap_stats(heap, &s, sizeof(s));
+		if ((s.members != 1 || s.live_bytes != bytes ||
+		     posh_heap_check(heap, NULL, NULL)) &&
+		    !bad++)
+			ok(false,
+			   "%s: death after %s: %u members, %ld bytes more",
+			   what, dying_last(), s.members,
+			   (long)(s.live_bytes - bytes));
+	} while (rc && r.n < 2000);
+	ok(rc == 0 && deaths >= least && !bad, "%s: %d deaths leave nothing",
+	   what, deaths);
+}
+
+/* A fork that fails leaves nothing either. */
+static int
+cannot_fork(struct actor *me, void *arg)
+{
+	struct rlimit none = {0, 0};
+	unsigned before;
+	struct posh_stats s;
+
+	(void)me;
+	(void)arg;
+	/* The superuser may always; anybody else is counted. */
+	if (geteuid() == 0 && setuid(65534))
+		return 77;
+	if (setrlimit(RLIMIT_NPROC, &none))
+		return 77;
+	posh_heap_stats(heap, &s, sizeof(s));
+	before = s.members;
+	posh_fork_arm();
+	if (fork() != -1)
+		return 77;
+	posh_heap_stats(heap, &s, sizeof(s));
+	return s.members != before;
+}
+
+static int
+is_left_alone(struct actor *me, void *arg)
+{
+	posh_handle *o = arg;
+	int i, rc = 0;
+
+	/* The parent drops its holds now. */
+	actor_say(me, 'r');
+	actor_hear(me);
+	for (i = 0; i < HELD; i++) {
+		struct posh_value v = posh_int(i);
+
+		rc |= posh_object_kind(heap, o[i]) != POSH_KIND_LIST;
+		rc |= posh_list_append(heap, o[i], &v);
+		posh_object_drop(heap, o[i]);
+		rc |= posh_object_kind(heap, o[i]) != POSH_KIND_NONE;
+	}
+	return rc;
+}
+
+static void
+child_keeps(void)
+{
+	uint64_t bytes = live_bytes();
+	posh_handle o[HELD];
+	struct actor a;
+	int i, rc = 0;
+
+	for (i = 0; i < HELD; i++)
+		rc |= posh_list_new(heap, &o[i]);
+	actor_start(&a, ACTOR_ARMED, is_left_alone, o);
+	actor_hear(&a);
+	for (i = 0; i < HELD; i++)
+		posh_object_drop(heap, o[i]);
+	actor_say(&a, 'g');
+	ok(!rc && actor_end(&a) == 0,
+	   "a child keeps alive what its parent held at the fork");
+	posh_heap_reap(heap);
+	ok(live_bytes() == bytes, "until it drops it");
+}
+
+int
+main(void)
+{
+	struct actor a;
+	int rc;
+
+	alarm(100);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	dying_init();
+	if (!ok(posh_heap_create(NULL, &heap) == 0, "a heap is made"))
+		return tap_done();
+	crash("fork", "steps of the fork", 6);
+	crash("fork member thread hold span", "steps that it consists of", 20);
+	child_keeps();
+	actor_start(&a, ACTOR_ARMED, cannot_fork, NULL);
+	rc = actor_end(&a);
+	if (rc == 77)
+		tap_skip(1, "a fork cannot be made to fail here");
+	else
+		ok(rc == 0, "a fork that fails leaves no member (%d)", rc);
+	posh_heap_reap(heap);
+	ok(posh_heap_check(heap, NULL, NULL) == 0, "the heap is whole");
+	dying_report("fork", 6);
+	posh_heap_close(heap);
+	return tap_done();
+}
