@@ -90,9 +90,6 @@ int64_t posh__number_hash(const struct posh__number *n);
 uint64_t posh__text_hash(struct posh__text t);
 uint64_t posh__bytes_hash(const void *data, size_t size);
 
-/* The hash of a value that is no box and no object. */
-uint64_t posh__immediate_hash(uint64_t value);
-
 /* Spread what distinguishes two words over all bits. */
 static inline uint64_t
 posh__mix(uint64_t x)

@@ -67,7 +67,10 @@ posh__key(struct posh__self *self, const struct posh_value *in,
 {
 	out->in = in;
 	out->immediate = posh__value_immediate(in, &out->word);
-	return posh__value_hash(self, in, &out->hash);
+	if (!out->immediate)
+		return posh__value_hash(self, in, &out->hash);
+	out->hash = posh__immediate_hash(out->word);
+	return 0;
 }
 
 static int

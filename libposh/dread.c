@@ -81,12 +81,10 @@ posh_dict_get(posh_heap *h, posh_handle o, const struct posh_value *key,
 	if (rc == 0 && out && posh__seq_even(p, &seq) &&
 	    posh__dview(h, o.off, &v) == 0 &&
 	    posh__dlookup(self, &v, &g.key, &at) == 0 && at.found) {
-		struct posh_value val;
 		uint64_t w = posh__load(&v.body->entry[at.entry].value);
 
-		if (posh__value_decode_fast(w, &val) &&
-		    posh__seq_same(p, seq)) {
-			*out = val;
+		if (posh__seq_same(p, seq) &&
+		    posh__value_decode_fast(w, out)) {
 			posh__leave(self);
 			return 0;
 		}

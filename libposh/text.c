@@ -4,9 +4,6 @@
 
 #include "canon.h"
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
-	       "an immediate text has its first character lowest");
-
 /* Input of width 2 and 4 need not be aligned. */
 static inline uint32_t
 char_at(const uint8_t *p, unsigned width)

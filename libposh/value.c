@@ -220,6 +220,7 @@ decode(struct decoding *d, uint64_t value, struct posh_value *out)
 {
 	if (posh__value_decode_fast(value, out))
 		return 0;
+	memset(out, 0, sizeof(*out));
 	switch (POSH__TAG(value)) {
 	case POSH__TAG_TEXT:
 		return decode_text(d->self, value, out);

@@ -35,6 +35,9 @@ enum {
 	POSH__TAG_FLOAT = 15, /* this and above */
 };
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+	       "the type of a struct posh_value is its lowest byte");
+
 #define POSH__EMPTY    UINT64_C(0)
 #define POSH__NONE     UINT64_C(1)
 #define POSH__FALSE    UINT64_C(2)
@@ -174,27 +177,61 @@ posh__value_immediate(const struct posh_value *in, uint64_t *out)
 int posh__value_decode(struct posh__self *self, uint64_t value,
 		       struct posh_value *out);
 
-/* The same for a value that needs no scratch memory; false if it does. */
+/* A plain value in two registers: the first word of a struct posh_value, and
+ * its last. */
+struct posh__plain {
+	uint64_t head;
+	uint64_t data;
+};
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define POSH__HEAD(type) ((uint64_t)(type))
+#else
+#define POSH__HEAD(type) ((uint64_t)(type) << 56)
+#endif
+
+/* Numbers, None and the truth values; false: something else. */
 static inline bool
-posh__value_decode_fast(uint64_t value, struct posh_value *out)
+posh__value_plain(uint64_t value, struct posh__plain *out)
 {
 	unsigned tag = POSH__TAG(value);
 
-	memset(out, 0, sizeof(*out));
 	if (tag == POSH__TAG_INT) {
-		out->type = POSH_INT;
-		out->i = posh__word_int(value);
+		out->head = POSH__HEAD(POSH_INT);
+		out->data = (uint64_t)posh__word_int(value);
 		return true;
 	}
 	if (tag >= POSH__TAG_FLOAT) {
-		out->type = POSH_FLOAT;
-		out->f = posh__word_float(value);
+		out->head = POSH__HEAD(POSH_FLOAT);
+		out->data = value - POSH__TAGGED(POSH__TAG_FLOAT, 0);
 		return true;
 	}
 	if (value - POSH__NONE > POSH__TRUE - POSH__NONE)
 		return false;
-	out->type = value == POSH__NONE ? POSH_NONE : POSH_BOOL;
-	out->i = value == POSH__TRUE;
+	out->head = POSH__HEAD(value == POSH__NONE ? POSH_NONE : POSH_BOOL);
+	out->data = value == POSH__TRUE;
+	return true;
+}
+
+/* In three stores of a word, which the caller's loads can forward. */
+static inline void
+posh__plain_put(const struct posh__plain *p, struct posh_value *out)
+{
+	memcpy(out, &p->head, sizeof(p->head));
+	out->size = 0;
+	out->i = (int64_t)p->data;
+}
+
+/* posh__value_decode for a value that needs no scratch memory; false if it
+ * does. */
+static inline bool
+posh__value_decode_fast(uint64_t value, struct posh_value *out)
+{
+	struct posh__plain p;
+
+	if (!posh__value_plain(value, &p))
+		return false;
+	posh__plain_put(&p, out);
 	return true;
 }
 
@@ -255,6 +292,7 @@ posh__scratch(struct posh__self *self, size_t bytes)
 int posh__value_hash(struct posh__self *self, const struct posh_value *in,
 		     uint64_t *out);
 int posh__word_hash(struct posh__self *self, uint64_t value, uint64_t *out);
+uint64_t posh__immediate_hash(uint64_t value); /* no box and no object */
 
 /* tuple.c and object.c: encode a tuple that has objects in it, and POSH_NEW. */
 int posh__tuple_make(struct posh__self *self, struct posh_value *items,
