@@ -17,8 +17,8 @@
  *       that thread's name; nothing of the actor's own;
  *   I3  intents before monitors (what an intent says of its container is
  *       true while the dead one has the monitor), monitors before holds
- *       (what is locked may be held by nobody else), holds before spans (a journal may name
- *       an unborn block, which must stay unborn).
+ *       (what is locked may be held by nobody else), holds before spans
+ *       (a journal may name an unborn block, which must stay unborn).
  *
  * COST  follows what the member held: its hold table and its spans.
  *
