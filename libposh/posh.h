@@ -203,7 +203,8 @@ POSH_API void posh_fork_disarm(void);
  * What a slot of a container holds: an immutable value, which is copied in
  * and out, or a handle of an object.  A struct posh_value passes one
  * through a call.  Immutable values are equal, as dict keys too, when
- * Python says so: 1 == 1.0 == True.
+ * Python says so: 1 == 1.0 == True; but there is one NaN, equal to itself.
+ * Tuples go 200 deep; -EINVAL beyond.
  */
 
 enum posh_type {
@@ -455,7 +456,8 @@ POSH_API int posh_list_reserve(posh_heap *h, posh_handle o, size_t n);
  * DICTS
  *
  * Insertion order is kept.  A key is an immutable value, or an object, which
- * is then equal only to itself.  Errors of writes as with lists.
+ * is then equal only to itself; but a tuple with objects in it is equal to
+ * another one with equal items.  Errors of writes as with lists.
  */
 
 /* Make an empty dict.  The caller owns a hold.  Since 0.1. */
