@@ -9,3 +9,16 @@ if HAVE_BOOST
 %C%_alloc_CPPFLAGS += -DHAVE_BOOST
 endif
 CLEANFILES += %D%/alloc
+CLEANFILES += bench.json
+EXTRA_DIST += %D%/bench.py
+
+# One table a layer, and bench.json.  BENCHFLAGS are bench.py's options.
+if ENABLE_PYTHON
+bench: all %D%/alloc
+	$(AM_V_at)$(UNINSTALLED) \
+	$(PYTHON) $(srcdir)/%D%/bench.py --alloc %D%/alloc --json bench.json \
+	  $(BENCHFLAGS)
+else
+bench: %D%/alloc
+	$(AM_V_at)%D%/alloc
+endif
