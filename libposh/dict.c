@@ -212,6 +212,29 @@ insert(struct posh__self *self, uint64_t dict, struct posh__dview *v,
 	return 0;
 }
 
+/* A plain value over a plain value; false: not so quickly. */
+static bool
+quick_set(struct posh__self *self, uint64_t dict, const struct posh__key *key,
+	  uint64_t value)
+{
+	struct posh__object *o = posh__object(self->h, dict);
+	struct posh__dview v;
+	struct posh__place at;
+	bool done = false;
+
+	if (!posh__quick_begin(self, o))
+		return false;
+	if (posh__dview(self->h, dict, &v) == 0 &&
+	    posh__dlookup(self, &v, key, &at) == 0 && at.found &&
+	    plain(posh__peek(&v.body->entry[at.entry].value))) {
+		posh__store(&v.body->entry[at.entry].value, value);
+		POSH_STEP("dict.14");
+		done = true;
+	}
+	posh__quick_end(self, o);
+	return done;
+}
+
 int
 posh_dict_set(posh_heap *h, posh_handle o, struct posh_value *in,
 	      struct posh_value *v)
@@ -227,6 +250,10 @@ posh_dict_set(posh_heap *h, posh_handle o, struct posh_value *in,
 	if (rc)
 		return rc;
 	rc = posh__key(self, in, &key);
+	if (rc == 0 && imm && quick_set(self, o.off, &key, value)) {
+		posh__leave(self);
+		return 0;
+	}
 	if (rc == 0 && !imm)
 		rc = posh__value_encode(self, v, &self->t->val[1]);
 	if (rc == 0)

@@ -84,7 +84,8 @@ posh_dict_get(posh_heap *h, posh_handle o, const struct posh_value *key,
 		uint64_t w = posh__load(&v.body->entry[at.entry].value);
 
 		if (posh__seq_same(p, seq) &&
-		    posh__value_decode_fast(w, out)) {
+		    (posh__value_decode_fast(w, out) ||
+		     posh__read_object(self, p, seq, w, out))) {
 			posh__leave(self);
 			return 0;
 		}

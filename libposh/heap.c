@@ -48,6 +48,9 @@ cookie_make(void)
 	return p;
 }
 
+/* A number for each attachment that this process ever had. */
+static posh__word serials;
+
 /* An attachment of the file behind fd, which it owns from now on, also when
  * this fails. */
 static int
@@ -68,6 +71,7 @@ heap_alloc(int fd, const char *path, struct posh_heap **out)
 	h->fd = fd;
 	h->token = h->child_token = -1;
 	h->refs = 1;
+	h->serial = posh__add(&serials, 1) + 1;
 	h->dev = st.st_dev;
 	h->ino = st.st_ino;
 	h->ram = posh__file_in_ram(&fs);
@@ -192,6 +196,7 @@ shut(struct posh_heap *h)
 	if (posh__ours(h))
 		posh__member_detach(h);
 	h->closed = true;
+	h->serial = UINT64_MAX;
 	unlist(h);
 	pthread_key_delete(h->key);
 	free_selves(h);

@@ -29,6 +29,8 @@ struct posh_heap {
 	struct posh__member *member;
 	uint32_t index;   /* of the member entry */
 	bool closed;      /* calls return -ESHUTDOWN */
+	bool threads;     /* more than one has been here: see hold.c */
+	uint64_t serial;  /* of the attachment; UINT64_MAX when closed */
 	bool fences;      /* no membarrier: fence at each entry */
 	posh__word *cookie; /* in a page that a fork wipes; 1 */
 	pthread_key_t key;  /* the thread's struct posh__self */

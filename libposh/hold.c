@@ -20,8 +20,8 @@
  *                         the free check has decided
  *
  * INVARIANTS
- *   I1  entries change under the process's private lock; each has a private
- *       count of users, 0 in DROPPING and NONE;
+ *   I1  entries change under the process's private lock, if it has threads;
+ *       each has a private count of users, 0 in DROPPING and NONE;
  *   I2  an object is in one entry at most; an entry in use does not move
  *       while somebody may read the table it is in;
  *   I3  ENTERING, HELD and ALLOCATING keep an object alive, for whoever
@@ -57,9 +57,11 @@
  */
 #include "config.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "quiesce.h"
 #include "ref.h"
 
 enum { FIRST_BITS = POSH__SPAN_BITS - 3 }; /* one span of 8-byte entries */
@@ -68,6 +70,39 @@ enum { FIRST_BITS = POSH__SPAN_BITS - 3 }; /* one span of 8-byte entries */
 #define TABLE(bits, n)    ((uint64_t)(bits) << 48 | (n))
 #define TABLE_BITS(w)     ((unsigned)((w) >> 48))
 #define TABLE_SPAN(w)     ((w) & 0xffffffff)
+
+/* A process with one thread needs no lock.  threads is set once, by the
+ * second thread, while the first is in no call. */
+static inline void
+lock(struct posh_heap *h)
+{
+	if (h->threads)
+		posh__private_lock(&h->holds.lock);
+}
+
+static inline void
+unlock(struct posh_heap *h)
+{
+	if (h->threads)
+		posh__private_unlock(&h->holds.lock);
+}
+
+void
+posh__holds_share(struct posh__self *self)
+{
+	struct posh_heap *h = self->h;
+	struct posh__self *s;
+
+	if (h->threads)
+		return;
+	h->threads = true;
+	posh__barrier();
+	/* Who is in a call may be in the middle of a change; one that begins
+	 * now sees that there are threads. */
+	for (s = h->selves; s; s = s->next)
+		while (posh__load(&s->t->active))
+			sched_yield();
+}
 
 static uint64_t
 hash(uint64_t object, unsigned bits)
@@ -240,12 +275,12 @@ room(struct posh__self *self)
 		free(count);
 		return;
 	}
-	posh__private_lock(&p->lock);
+	lock(h);
 	if (wanted_bits(p) <= bits && p->used >= (UINT64_C(3) << p->bits) / 4) {
 		replace(self, n, bits, count);
 		count = NULL;
 	}
-	posh__private_unlock(&p->lock);
+	unlock(h);
 	if (count) { /* another thread was faster */
 		free(count);
 		posh__span_give(self, n);
@@ -262,7 +297,7 @@ acquire(struct posh__self *self, uint64_t object, unsigned st)
 	int rc = 0;
 
 	room(self);
-	posh__private_lock(&h->holds.lock);
+	lock(h);
 	e = own_find(h, object);
 	if (!e) {
 		if (!insert(h, object, st))
@@ -271,7 +306,7 @@ acquire(struct posh__self *self, uint64_t object, unsigned st)
 		posh__store(e, ENTRY(st, object)); /* it was DROPPING */
 	}
 	POSH_STEP("hold.1");
-	posh__private_unlock(&h->holds.lock);
+	unlock(h);
 	return rc;
 }
 
@@ -296,12 +331,12 @@ posh__hold_confirm(struct posh__self *self, uint64_t object)
 	struct posh_heap *h = self->h;
 	posh__word *e;
 
-	posh__private_lock(&h->holds.lock);
+	lock(h);
 	e = own_find(h, object);
 	if (e)
 		posh__store(e, ENTRY(POSH__HOLD_HELD, object));
 	POSH_STEP("hold.2");
-	posh__private_unlock(&h->holds.lock);
+	unlock(h);
 }
 
 /* After the free check: the entry goes, unless somebody took a hold again. */
@@ -310,11 +345,11 @@ dropped(struct posh_heap *h, uint64_t object)
 {
 	posh__word *e;
 
-	posh__private_lock(&h->holds.lock);
+	lock(h);
 	e = own_find(h, object);
 	if (e && posh__peek(e) == ENTRY(POSH__HOLD_DROPPING, object))
 		erase(h, e);
-	posh__private_unlock(&h->holds.lock);
+	unlock(h);
 }
 
 void
@@ -324,10 +359,10 @@ posh__drop(struct posh__self *self, uint64_t object)
 	posh__word *word = posh__block_word(h, object);
 	posh__word *e;
 
-	posh__private_lock(&h->holds.lock);
+	lock(h);
 	e = own_find(h, object);
 	if (!e || *count_of(h, e) == 0 || --*count_of(h, e) > 0) {
-		posh__private_unlock(&h->holds.lock);
+		unlock(h);
 		return;
 	}
 	posh__store(e, ENTRY(POSH__HOLD_DROPPING, object));
@@ -335,10 +370,10 @@ posh__drop(struct posh__self *self, uint64_t object)
 	posh__fence(); /* ORDER: store, fence, then read the count */
 	if (!word || POSH__LINKS(posh__load(word))) {
 		erase(h, e);
-		posh__private_unlock(&h->holds.lock);
+		unlock(h);
 		return;
 	}
-	posh__private_unlock(&h->holds.lock);
+	unlock(h);
 	posh__free_check(self, object);
 	dropped(h, object);
 	posh__destroy(self);
@@ -362,7 +397,7 @@ posh__hold_alloc(struct posh__self *self, uint64_t bytes, uint64_t *out)
 	rc = posh__block_reserve(self, bytes, &b);
 	if (rc)
 		return rc;
-	posh__private_lock(&h->holds.lock);
+	lock(h);
 	/* A stale entry of the block's former life may still be DROPPING. */
 	e = own_find(h, b);
 	if (e) {
@@ -372,7 +407,7 @@ posh__hold_alloc(struct posh__self *self, uint64_t bytes, uint64_t *out)
 		e = insert(h, b, POSH__HOLD_ALLOCATING);
 	}
 	POSH_STEP("hold.5");
-	posh__private_unlock(&h->holds.lock);
+	unlock(h);
 	if (!e) {
 		posh__block_unreserve(self, b);
 		return -ENOMEM;
@@ -528,13 +563,13 @@ posh__holds_purge(struct posh__self *self, struct posh__member *m)
 void
 posh__holds_freeze(struct posh_heap *h)
 {
-	posh__private_lock(&h->holds.lock);
+	lock(h);
 }
 
 void
 posh__holds_thaw(struct posh_heap *h)
 {
-	posh__private_unlock(&h->holds.lock);
+	unlock(h);
 }
 
 int
@@ -584,4 +619,5 @@ posh__holds_adopt(struct posh_heap *h)
 			h->holds.count[i] = 0;
 	}
 	posh__half_store(&h->holds.lock, 0);
+	h->threads = false; /* this one alone came along */
 }

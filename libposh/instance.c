@@ -112,12 +112,11 @@ posh_instance_get(posh_heap *h, posh_handle o, size_t slot,
 	if (rc == 0 && slot >= p->head.flags)
 		rc = -ERANGE;
 	if (rc == 0 && posh__seq_even(&p->head, &seq)) {
-		struct posh_value v;
 		uint64_t w = posh__load(&p->slot[slot]);
 
-		if (w != POSH__EMPTY && posh__value_decode_fast(w, &v) &&
-		    posh__seq_same(&p->head, seq)) {
-			*out = v;
+		if (w != POSH__EMPTY && posh__seq_same(&p->head, seq) &&
+		    (posh__value_decode_fast(w, out) ||
+		     posh__read_object(self, &p->head, seq, w, out))) {
 			posh__leave(self);
 			return 0;
 		}
@@ -146,6 +145,23 @@ store(struct posh__self *self, uint64_t object, posh__word *slot, bool imm,
 	posh__slot_set(self, object, slot, 0);
 }
 
+/* A plain value over a plain value; false: not so quickly. */
+static bool
+quick_set(struct posh__self *self, struct posh__object *o, posh__word *slot,
+	  uint64_t value)
+{
+	bool done = false;
+
+	if (!posh__quick_begin(self, o))
+		return false;
+	if (plain(posh__peek(slot))) {
+		posh__store(slot, value);
+		done = true;
+	}
+	posh__quick_end(self, o);
+	return done;
+}
+
 int
 posh_instance_set(posh_heap *h, posh_handle o, size_t slot,
 		  struct posh_value *v)
@@ -161,6 +177,11 @@ posh_instance_set(posh_heap *h, posh_handle o, size_t slot,
 	rc = instance_at(h, o, &p);
 	if (rc == 0 && slot >= p->head.flags)
 		rc = -ERANGE;
+	if (rc == 0 && v && imm &&
+	    quick_set(self, &p->head, &p->slot[slot], value)) {
+		posh__leave(self);
+		return 0;
+	}
 	if (rc == 0 && !imm)
 		rc = posh__value_encode(self, v, &self->t->val[0]);
 	if (rc == 0)

@@ -186,7 +186,7 @@ posh_list_new(posh_heap *h, posh_handle *out)
 
 /* The body that a reader may follow, its length bounded by what may be read
  * without a fault: NULL for an empty list, or with *bad for nonsense. */
-static struct posh__body *
+static inline struct posh__body *
 stale_body(struct posh_heap *h, uint64_t list, uint64_t *len, bool *bad)
 {
 	uint64_t off = posh__load(&posh__object(h, list)->body);
@@ -274,12 +274,11 @@ posh_list_get(posh_heap *h, posh_handle o, int64_t i, struct posh_value *out)
 		struct posh__body *b = stale_body(h, o.off, &len, &bad);
 
 		if (b && (uint64_t)i < len) {
-			struct posh_value v;
 			uint64_t w = posh__load(&b->slot[i]);
 
-			if (posh__value_decode_fast(w, &v) &&
-			    posh__seq_same(p, seq)) {
-				*out = v;
+			if (posh__seq_same(p, seq) &&
+			    (posh__value_decode_fast(w, out) ||
+			     posh__read_object(self, p, seq, w, out))) {
 				posh__leave(self);
 				return 0;
 			}
@@ -410,6 +409,27 @@ set_plain(struct posh__self *self, uint64_t list, posh__word *slot,
 	posh__write_end(self, list);
 }
 
+/* A plain value over a plain value; false: not so quickly. */
+static bool
+quick_set(struct posh__self *self, uint64_t list, int64_t i, uint64_t value)
+{
+	struct posh__object *o = posh__object(self->h, list);
+	struct posh__body *b;
+	uint64_t at;
+	bool done = false;
+
+	if (!posh__quick_begin(self, o))
+		return false;
+	b = body_of(self, list);
+	if (locate(b, i, &at) == 0 && plain(posh__peek(&b->slot[at]))) {
+		posh__store(&b->slot[at], value);
+		POSH_STEP("list.1");
+		done = true;
+	}
+	posh__quick_end(self, o);
+	return done;
+}
+
 int
 posh_list_set(posh_heap *h, posh_handle o, int64_t i, struct posh_value *v)
 {
@@ -421,6 +441,10 @@ posh_list_set(posh_heap *h, posh_handle o, int64_t i, struct posh_value *v)
 
 	if (rc)
 		return rc;
+	if (imm && quick_set(self, o.off, i, value)) {
+		posh__leave(self);
+		return 0;
+	}
 	if (!imm)
 		rc = posh__value_encode(self, v, &self->t->val[0]);
 	if (rc == 0)
@@ -498,6 +522,30 @@ append_val(struct posh__self *self, uint64_t list)
 	posh__op_end(self);
 }
 
+/* A plain value, and there is room. */
+static bool
+quick_append(struct posh__self *self, uint64_t list, uint64_t value)
+{
+	struct posh__object *o = posh__object(self->h, list);
+	struct posh__body *b;
+	uint64_t len;
+	bool done = false;
+
+	if (!posh__quick_begin(self, o))
+		return false;
+	b = body_of(self, list);
+	len = length_of(b);
+	if (b && len < capacity_of(b)) {
+		posh__store(&b->slot[len], value);
+		POSH_STEP("list.2");
+		posh__store(&b->length, len + 1);
+		POSH_STEP("list.3");
+		done = true;
+	}
+	posh__quick_end(self, o);
+	return done;
+}
+
 int
 posh_list_append(posh_heap *h, posh_handle o, struct posh_value *v)
 {
@@ -508,6 +556,10 @@ posh_list_append(posh_heap *h, posh_handle o, struct posh_value *v)
 
 	if (rc)
 		return rc;
+	if (imm && quick_append(self, o.off, value)) {
+		posh__leave(self);
+		return 0;
+	}
 	if (!imm)
 		rc = posh__value_encode(self, v, &self->t->val[0]);
 	if (rc == 0)

@@ -12,15 +12,6 @@
 
 #include "op.h"
 
-int
-posh__object_is(struct posh_heap *h, posh_handle o, unsigned kind)
-{
-	if (o.off & 15 || o.off < h->hdr->first << POSH__SPAN_BITS ||
-	    !posh__inside(h, o.off, sizeof(struct posh__object)))
-		return -EINVAL;
-	return posh__object(h, o.off)->kind == kind ? 0 : -EINVAL;
-}
-
 /* Clear a new block, and only then say what it is. */
 static void
 construct(struct posh__self *self, uint64_t block, uint64_t bytes,

@@ -88,7 +88,19 @@ void posh__list_finish(struct posh__self *self, uint64_t op);
 void posh__dict_finish(struct posh__self *self, uint64_t op);
 
 /* Does the handle name a live object of this kind?  0 or -EINVAL. */
-int posh__object_is(struct posh_heap *h, posh_handle o, unsigned kind);
+static inline int
+posh__object_is(struct posh_heap *h, posh_handle o, unsigned kind)
+{
+	if (__builtin_expect(o.off & 15 ||
+				     o.off < h->hdr->first
+						     << POSH__SPAN_BITS ||
+				     !posh__inside(
+					     h, o.off,
+					     sizeof(struct posh__object)),
+			     0))
+		return -EINVAL;
+	return posh__object(h, o.off)->kind == kind ? 0 : -EINVAL;
+}
 
 /* Make an object: a block with its head cleared, ALLOCATING; then its kind
  * is stored and the hold confirmed. */
@@ -113,6 +125,47 @@ int posh__read(struct posh__self *self, uint64_t object, posh__reader *f,
  * registers what it holds so that a failed reading lets go. */
 int posh__read_value(struct posh__self *self, uint64_t value,
 		     struct posh_value *out);
+
+/* If value is an object's, which a slot had while the sequence was seq, an
+ * even number: hold it.  False: it is not, or is there no more. */
+bool posh__read_object(struct posh__self *self, struct posh__object *container,
+		      uint64_t seq, uint64_t value, struct posh_value *out);
+
+/* A change of one word by a plain one needs no intent and cannot wait: the
+ * monitor without the private list, if it is free and the thread is inside
+ * none. */
+static inline bool
+posh__quick_begin(struct posh__self *self, struct posh__object *o)
+{
+	posh__word *held = &self->t->held[0];
+
+	if (self->nheld)
+		return false;
+	posh__store(held, (uint64_t)((char *)o - self->h->base));
+	POSH_STEP("op.11");
+	if (!posh__half_cas(&o->lock, 0, self->name)) {
+		posh__store(held, 0);
+		return false;
+	}
+	POSH_STEP("op.12");
+	posh__store(&o->seq, posh__peek(&o->seq) | 1);
+	POSH_STEP("op.13");
+	posh__store_fence();
+	return true;
+}
+
+void posh__quick_wake(struct posh__self *self, struct posh__object *o);
+
+static inline void
+posh__quick_end(struct posh__self *self, struct posh__object *o)
+{
+	posh__store(&o->seq, posh__peek(&o->seq) + 1);
+	POSH_STEP("op.14");
+	if (!posh__half_cas(&o->lock, self->name, 0))
+		posh__quick_wake(self, o);
+	POSH_STEP("op.15");
+	posh__store(&self->t->held[0], 0);
+}
 
 /* The fast path: a valid read of one word, or false. */
 static inline bool

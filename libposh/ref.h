@@ -47,6 +47,10 @@ void posh__holds_each(struct posh_heap *h, struct posh__member *m,
 		      void (*f)(uint64_t object, unsigned state, void *arg),
 		      void *arg);
 
+/* The process gets a second thread: the table needs its lock from now on.
+ * Waits until the first is in no call. */
+void posh__holds_share(struct posh__self *self);
+
 /* Fork.  In the parent: stop the table (prepare), make the child's with the
  * confirmed holds, let go again.  In the child: adopt it. */
 void posh__holds_freeze(struct posh_heap *h);

@@ -36,6 +36,7 @@
 
 #include "attach.h"
 #include "lock.h"
+#include "ref.h"
 #include "value.h"
 
 /* Make room for a chunk of entries more. */
@@ -168,6 +169,8 @@ self_new(struct posh_heap *h, struct posh__self **out)
 	rc = -pthread_setspecific(h->key, self);
 	if (rc)
 		goto fail_entry;
+	if (h->selves)
+		posh__holds_share(self);
 	self->next = h->selves;
 	if (h->selves)
 		h->selves->prev = self;
@@ -195,14 +198,23 @@ posh__self_make(struct posh_heap *h, struct posh__self **out)
 	return rc;
 }
 
+__thread struct posh__tls posh__tls;
+
 int
-posh__enter_slow(struct posh_heap *h, struct posh__self **out)
+posh__self_find(struct posh_heap *h, struct posh__self **out)
 {
+	int rc;
+
 	if (h->closed)
 		return -ESHUTDOWN;
 	if (!posh__ours(h))
 		return -ECHILD;
-	return posh__self_make(h, out);
+	rc = posh__self_make(h, out);
+	if (rc == 0) {
+		posh__tls.serial = h->serial;
+		posh__tls.self = *out;
+	}
+	return rc;
 }
 
 void
@@ -280,6 +292,8 @@ posh__thread_exit(void *arg)
 		return;
 	if (posh__ours(h))
 		retire(self);
+	if (posh__tls.self == self)
+		posh__tls.serial = 0;
 	posh__self_free(self);
 	pthread_mutex_lock(&posh__heaps_lock);
 	if (--h->pins == 0)

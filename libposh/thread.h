@@ -51,18 +51,28 @@ struct posh__self {
 	struct posh__self *next, *prev; /* the heap's list */
 };
 
-int posh__enter_slow(struct posh_heap *h, struct posh__self **out);
+int posh__self_find(struct posh_heap *h, struct posh__self **out);
 void posh__gate_wait(struct posh__self *self);
+
+/* The struct that the calling thread used last, and the serial number of its
+ * attachment: pthread_getspecific costs as much as the rest of a read. */
+struct posh__tls {
+	uint64_t serial;
+	struct posh__self *self;
+};
+extern __thread struct posh__tls posh__tls
+	__attribute__((__visibility__("hidden"), __tls_model__("initial-exec")));
 
 static inline int
 posh__self(struct posh_heap *h, struct posh__self **out)
 {
-	if (__builtin_expect(h->closed || !posh__peek(h->cookie), 0))
-		return posh__enter_slow(h, out);
-	*out = (struct posh__self *)pthread_getspecific(h->key);
-	if (__builtin_expect(!*out, 0))
-		return posh__enter_slow(h, out);
-	return 0;
+	if (__builtin_expect(posh__tls.serial == h->serial &&
+				     posh__peek(h->cookie),
+			     1)) {
+		*out = posh__tls.self;
+		return 0;
+	}
+	return posh__self_find(h, out);
 }
 
 static inline void
