@@ -312,7 +312,12 @@ class DictTest(TwinTest):
             x[100] = 1
             next(i)
 
-        for op in (add, remove, set_values, swap, end):
+        def again(x):
+            for k in x:
+                del x[0]
+                x[0] = k
+
+        for op in (add, remove, set_values, swap, end, again):
             self.pair({i: i for i in range(40)})
             self.do(op)
         i = iter(self.proxy)

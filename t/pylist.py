@@ -43,6 +43,16 @@ def reflected(op, left):
     return do
 
 
+class Endless:
+    """An iterable that says it is longer than memory."""
+
+    def __iter__(self):
+        yield 1
+
+    def __length_hint__(self):
+        return sys.maxsize
+
+
 class BadEq:
     def __eq__(self, other):
         raise ZeroDivisionError("eq")
@@ -255,6 +265,7 @@ class ListTest(TwinTest):
         ):
             self.pair([1, 2, 3])
             self.do(op)
+        self.do(call("extend", Endless()))
 
     def test_operators_from_both_sides(self):
         p = posh.list([1, 2])

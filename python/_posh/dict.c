@@ -171,7 +171,7 @@ set_slow(proxy_object *p, PyObject *key, struct posh_value *v, encoder *e)
 	rc = key_make(p, key, &k, e);
 	if (rc == 0) {
 		CALL(rc, posh_dict_set(HEAP(p), p->handle, &k, v));
-		p->grown += rc > 0;
+		p->added += rc > 0;
 		rc = rc < 0 ? proxy_failed(p, rc) : 0;
 	}
 	proxy_unlock(p);
@@ -184,7 +184,7 @@ set_direct(proxy_object *p, struct posh_value *k, struct posh_value *v)
 	int rc;
 
 	CALL(rc, posh_dict_set(HEAP(p), p->handle, k, v));
-	p->grown += rc > 0;
+	p->added += rc > 0;
 	return LIKELY(rc >= 0) ? 0 : proxy_failed(p, rc);
 }
 
@@ -232,7 +232,7 @@ take(proxy_object *p, PyObject *key, PyObject **out)
 		CALL(rc,
 		     posh_dict_pop(HEAP(p), p->handle, &k, out ? &v : NULL));
 		if (rc == 0) {
-			p->grown--;
+			p->removed++;
 			rc = 1;
 			if (out && !(*out = value_decode(p->heap, &v)))
 				rc = -1;
@@ -303,7 +303,7 @@ dict_setdefault(METHOD_ARGS)
 			goto out;
 	}
 	CALL(rc, posh_dict_setdefault(HEAP(p), p->handle, &k, &v, &now));
-	p->grown += rc > 0;
+	p->added += rc > 0;
 	r = rc < 0 ? proxy_error(p, rc) : value_decode(p->heap, &now);
 out:
 	if (locked)
@@ -349,7 +349,7 @@ dict_popitem(METHOD_ARGS)
 	}
 	if (rc)
 		return proxy_error(p, rc);
-	p->grown--;
+	p->removed++;
 	if (value_decode_array(p->heap, v, 2, item) < 0)
 		return NULL;
 	pair = PyTuple_Pack(2, item[0], item[1]);

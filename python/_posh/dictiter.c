@@ -5,7 +5,8 @@
  * dict has changed since, each item that is left of the batch is looked up
  * again before it is given: one that has gone is left out, and a value is
  * the present one.  So each key that is there throughout comes exactly once.
- * It is an error only if this process changed the dict's size meanwhile.
+ * It is an error only if this process changed the dict's size meanwhile, or
+ * puts keys in as fast as it takes them out.
  */
 #include "dict.h"
 
@@ -13,7 +14,8 @@ enum { BATCH = 32, FIRST = 8 };
 
 typedef struct {
 	PyObject_HEAD proxy_object *dict; /* strong; NULL when exhausted */
-	int64_t grown;    /* the proxy's, when the iterator was made */
+	int64_t added; /* the proxy's, when the iterator was made */
+	int64_t removed;
 	uint64_t cursor;  /* behind the batch */
 	uint64_t version; /* of the batch */
 	int64_t left;     /* items that are to come, about */
@@ -39,7 +41,8 @@ dict_iter_new(proxy_object *p, enum view_kind what, bool reverse)
 	if (!it)
 		return NULL;
 	it->dict = (proxy_object *)Py_NewRef((PyObject *)p);
-	it->grown = p->grown;
+	it->added = p->added;
+	it->removed = p->removed;
 	it->cursor = reverse ? UINT64_MAX : 0;
 	it->left = n;
 	it->what = what;
@@ -196,6 +199,13 @@ give(iter_object *it)
 	return pair;
 }
 
+/* Did this process change the size since the iterator was made? */
+static inline bool
+resized(const iter_object *it, const proxy_object *p)
+{
+	return p->added - it->added != p->removed - it->removed;
+}
+
 static PyObject *
 iter_next(PyObject *self)
 {
@@ -206,7 +216,7 @@ iter_next(PyObject *self)
 
 	if (UNLIKELY(!p))
 		return NULL;
-	if (UNLIKELY(it->failed || p->grown != it->grown)) {
+	if (UNLIKELY(it->failed || resized(it, p))) {
 		it->failed = true;
 		PyErr_SetString(PyExc_RuntimeError,
 				"dictionary changed size during iteration");
@@ -214,7 +224,10 @@ iter_next(PyObject *self)
 	}
 	Py_INCREF(p);
 	rc = advance(it, p);
-	if (LIKELY(rc > 0))
+	if (UNLIKELY(rc > 0 && it->left <= 0 && p->added != it->added))
+		PyErr_SetString(PyExc_RuntimeError,
+				"dictionary keys changed during iteration");
+	else if (LIKELY(rc > 0))
 		x = give(it);
 	else if (rc == 0)
 		Py_CLEAR(it->dict);
@@ -226,7 +239,7 @@ static PyObject *
 iter_length_hint(PyObject *self, PyObject *Py_UNUSED(unused))
 {
 	iter_object *it = (iter_object *)self;
-	bool ended = !it->dict || it->failed || it->dict->grown != it->grown;
+	bool ended = !it->dict || it->failed || resized(it, it->dict);
 
 	return PyLong_FromLongLong(ended || it->left < 0 ? 0 : it->left);
 }
@@ -241,7 +254,8 @@ duplicate(iter_object *it)
 
 	if (!copy)
 		return NULL;
-	copy->grown = it->grown;
+	copy->added = it->added;
+	copy->removed = it->removed;
 	copy->cursor = it->cursor;
 	copy->version = it->version;
 	copy->failed = it->failed;

@@ -145,7 +145,7 @@ update_locked(proxy_object *p, PyObject *items, struct posh_value *v,
 	CALL(after, posh_dict_len(HEAP(p), p->handle));
 	if (rc < 0)
 		return proxy_failed(p, rc);
-	p->grown += after - before;
+	p->added += after - before;
 	return 0;
 }
 
@@ -235,7 +235,7 @@ dict_clear(METHOD_ARGS)
 	if (rc)
 		proxy_error(p, rc);
 	else
-		p->grown -= n;
+		p->removed += n;
 	proxy_unlock(p);
 	if (rc)
 		return NULL;

@@ -36,6 +36,27 @@ list_snapshot(proxy_object *p)
 	return list;
 }
 
+/* Collect what an iterator gives, whatever it says of its length. */
+static PyObject *
+collect(PyObject *iterable)
+{
+	PyObject *it = PyObject_GetIter(iterable);
+	PyObject *list = it ? PyList_New(0) : NULL;
+	PyObject *x;
+	int rc;
+
+	while (list && (x = PyIter_Next(it))) {
+		rc = PyList_Append(list, x);
+		Py_DECREF(x);
+		if (rc < 0)
+			Py_CLEAR(list);
+	}
+	if (PyErr_Occurred())
+		Py_CLEAR(list);
+	Py_XDECREF(it);
+	return list;
+}
+
 /* Drain an iterable into a list or tuple that nobody else changes. */
 static PyObject *
 drain(PyObject *x)
@@ -44,7 +65,9 @@ drain(PyObject *x)
 		return Py_NewRef(x);
 	if (is_list_proxy(posh_state, x))
 		return list_snapshot((proxy_object *)x);
-	return PySequence_List(x);
+	if (PyList_CheckExact(x))
+		return PySequence_List(x);
+	return collect(x);
 }
 
 /*

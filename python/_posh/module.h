@@ -30,11 +30,12 @@
 
 #if PY_VERSION_HEX < 0x030a0000
 static inline PyObject *
-Py_NewRef(PyObject *x)
+new_ref(PyObject *x)
 {
 	Py_INCREF(x);
 	return x;
 }
+#define Py_NewRef(x) new_ref((PyObject *)(x))
 #endif
 
 #ifndef Py_TPFLAGS_SEQUENCE
@@ -242,7 +243,8 @@ void error_set_key(PyObject *key);
 struct proxy_object {
 	PyObject_HEAD heap_object *heap; /* strong */
 	posh_handle handle;
-	int64_t grown; /* dict: keys that this process added, net */
+	int64_t added;   /* dict: keys that this process put in, */
+	int64_t removed; /* and took out, since the proxy was made */
 	PyObject *weakrefs;
 };
 
