@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The builtin types: nslist, policies for list and dict, abcs."""
 
+from __future__ import annotations
+
 import collections.abc
 import functools
+from typing import Any, TypeVar
 
 from . import _posh
 from ._policy import MONITOR, check_policy
@@ -14,6 +17,8 @@ for _view in ("Keys", "Values", "Items"):
         getattr(collections.abc, _view + "View").register(
             getattr(_posh, "Dict" + _view)
         )
+
+_T = TypeVar("_T")
 
 #: What policies are not called for: making, finding out about the type, and
 #: copies, which consist of other operations.
@@ -36,7 +41,7 @@ _BARE = {
 }
 
 
-class nslist(_posh.SharedList):
+class nslist(_posh.SharedList[_T]):
     """A shared list without a policy: nslist(iterable=(), *, heap=None).
 
     Each single operation is atomic all the same.
@@ -76,7 +81,7 @@ _HOOK = {
 _policies = {}
 
 
-def set_builtin_policy(tp, synch):
+def set_builtin_policy(tp: type, synch: Any) -> None:
     """Have the proxies of lists or dicts made from now on use a policy."""
     check_policy(synch)
     hook, base = _HOOK[tp]

@@ -11,6 +11,8 @@ shared type itself has wrappers for Dog's methods and properties, which put
 the policy around them, and a descriptor for each attribute that is known.
 """
 
+from __future__ import annotations
+
 import collections.abc
 import dis
 import importlib
@@ -18,10 +20,14 @@ import inspect
 import sys
 import types
 import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from . import _posh
 from ._builtin import IMMUTABLE, SHAREABLE, set_builtin_policy
 from ._policy import MONITOR, check_policy
+
+_T = TypeVar("_T")
 
 #: At most this many attributes get a slot before they are first used.
 _FORESEEN = 48
@@ -385,7 +391,7 @@ def _furnish(shared, tp, info, names, synch):
     type.__delattr__(shared, "__slots__")
 
 
-def qualified_name(tp):
+def qualified_name(tp: type) -> str:
     """Return the name of a class that is the same in all processes."""
     module = tp.__module__
     if module == "__mp_main__":
@@ -394,8 +400,14 @@ def qualified_name(tp):
 
 
 def allow_sharing(
-    tp, init=None, synch=MONITOR, *, closed=False, hash=None, name=None
-):
+    tp: type,
+    init: Callable[[type, Any], Any] | None = None,
+    synch: Any = MONITOR,
+    *,
+    closed: bool = False,
+    hash: None = None,
+    name: str | None = None,
+) -> None:
     """Make a class shareable.
 
     Then share() takes its instances, and they may be put into shared
@@ -460,7 +472,7 @@ def _register(tp, init, synch, closed, name):
     _by_name[name] = shared
 
 
-def shareable(tp=None, /, **options):
+def shareable(tp: Any = None, /, **options: Any) -> Any:
     """Make a class shareable: a decorator, with allow_sharing's arguments.
 
     @posh.shareable
@@ -475,12 +487,12 @@ def shareable(tp=None, /, **options):
     return tp
 
 
-def default_init(S, x):
+def default_init(S: type[_T], x: Any) -> _T:
     """Return S(x), a new instance of the shared type S."""
     return S(x)
 
 
-def generic_init(S, x):
+def generic_init(S: type[_T], x: Any) -> _T:
     """Return a new instance of the shared type S with x's attributes."""
     return _posh.generic_init(S, x)
 

@@ -9,14 +9,21 @@ object that reduces to one duplicated file descriptor for each anonymous heap
 while a child is being started, and to nothing else at any other time.
 """
 
+from __future__ import annotations
+
 import atexit
+import builtins
 import os
 import threading
 import weakref
+from collections.abc import Iterable
 from dataclasses import dataclass
 from multiprocessing import context, process, reduction, util
+from typing import Any, TypeVar
 
 from . import _posh
+
+_T = TypeVar("_T")
 
 _CREATE, _EXCLUSIVE = 1, 2
 
@@ -57,9 +64,17 @@ class Heap(_posh.HeapBase):
     the same object, and close() is due as often.
     """
 
+    _name: str | None
+
     def __new__(
-        cls, name=None, *, create=None, max_size=None, mode=0o600, fd=None
-    ):
+        cls,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        create: bool | None = None,
+        max_size: int | None = None,
+        mode: int = 0o600,
+        fd: int | None = None,
+    ) -> Heap:
         size = 0 if max_size is None else max_size
         if size < 0:
             raise ValueError("max_size must not be negative")
@@ -80,47 +95,47 @@ class Heap(_posh.HeapBase):
         return _known(self)
 
     @property
-    def name(self):
+    def name(self) -> str | None:
         """The heap's name, or None if it is anonymous."""
         return self._name
 
     @property
-    def root(self):
+    def root(self) -> _posh.SharedDict[Any, Any]:
         """The shared dict for the users of the heap: always there."""
         return self._place(0)
 
-    def share(self, x):
+    def share(self, x: _T) -> _T:
         """Copy x into this heap and return a proxy: see posh.share()."""
         return _posh.share(x, heap=self)
 
-    def list(self, iterable=()):
+    def list(self, iterable: Iterable[_T] = ()) -> _posh.SharedList[_T]:
         """Make a shared list in this heap."""
         return _posh.SharedList(iterable, heap=self)
 
-    def dict(self, *args, **kwargs):
+    def dict(self, *args: Any, **kwargs: Any) -> _posh.SharedDict[Any, Any]:
         """Make a shared dict in this heap."""
-        return _posh.share(dict(*args, **kwargs), heap=self)
+        return _posh.share(builtins.dict(*args, **kwargs), heap=self)
 
-    def stats(self):
+    def stats(self) -> Stats:
         """Return a posh.Stats."""
         figures = self._stats()
         figures["size"] = figures.pop("bytes")
         return Stats(**figures)
 
-    def unlink(self):
+    def unlink(self) -> None:
         """Take away the heap's name; who has the heap keeps it."""
         if self._name is None:
             raise ValueError("the heap has no name")
         self._unlink(self._name)
 
-    def __enter__(self):
+    def __enter__(self) -> Heap:
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: object) -> bool:
         self.close()
         return False
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         if self.closed:
             return "<posh.Heap, closed>"
         if self._name is None:
@@ -159,12 +174,12 @@ def _find_heap(number, name):
     return heap
 
 
-def attach(name):
+def attach(name: str | os.PathLike[str]) -> Heap:
     """Open the heap of that name, which has to be there."""
     return Heap(name, create=False)
 
 
-def default_heap():
+def default_heap() -> Heap:
     """Return the heap that is used where none is named."""
     global _default, _default_used
     _default_used = True
@@ -175,7 +190,7 @@ def default_heap():
     return _default
 
 
-def reap():
+def reap() -> int:
     """Recover what dead processes left, in all heaps that are open.
 
     Returns how many dead processes there were.  This happens by itself

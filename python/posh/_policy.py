@@ -11,6 +11,10 @@ an object   its enter(x, opname) is called before, and its leave(x, state)
             after, with what enter returned; leave is called in any case
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 from . import _posh
 
 NOSYNCH = None
@@ -24,18 +28,18 @@ class _Monitor:
 
     __slots__ = ()
 
-    def enter(self, x, opname):
+    def enter(self, x: Any, opname: str) -> None:
         """Enter the monitor of x."""
         _posh._lock(x)
 
-    def leave(self, x, state):
+    def leave(self, x: Any, state: None) -> None:
         """Leave the monitor of x."""
         _posh._unlock(x)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "posh.MONITOR"
 
-    def __reduce__(self):
+    def __reduce__(self) -> str:
         return "MONITOR"
 
 
@@ -43,7 +47,7 @@ _Monitor.__module__ = "posh"
 MONITOR = _Monitor()
 
 
-def check_policy(synch):
+def check_policy(synch: Any) -> None:
     """Raise TypeError if synch is no policy."""
     if synch is None or synch is MONITOR:
         return
@@ -69,14 +73,14 @@ class synchronized:
 
     __slots__ = ("_objects", "_order", "_timeout")
 
-    def __init__(self, *objects, timeout=None):
+    def __init__(self, *objects: Any, timeout: float | None = None) -> None:
         if not objects:
             raise TypeError("synchronized() needs at least one object")
         self._objects = objects
         self._order = sorted(objects, key=_posh._where)
         self._timeout = timeout
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         entered = 0
         try:
             for x in self._order:
@@ -88,7 +92,7 @@ class synchronized:
             raise
         return self._objects[0] if len(self._objects) == 1 else self._objects
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: object) -> bool:
         for x in reversed(self._order):
             _posh._unlock(x)
         return False

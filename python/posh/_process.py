@@ -4,12 +4,16 @@
 Plain os.fork and multiprocessing work as well; these are the short ways.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import traceback
+from collections.abc import Callable, Iterable
 from os import _exit, getpid, wait, waitpid
 from sys import exit
 from time import sleep
+from typing import Any
 
 from . import _heap
 
@@ -26,7 +30,7 @@ __all__ = [
 ]
 
 
-def fork():
+def fork() -> int:
     """Fork the process: return 0 in the child, the child's pid in the parent.
 
     The same as os.fork().
@@ -62,7 +66,9 @@ def _flush():
             pass
 
 
-def forkcall(function, /, *args, **kwargs):
+def forkcall(
+    function: Callable[..., Any], /, *args: Any, **kwargs: Any
+) -> int:
     """Call function(*args) in a new process and return its pid.
 
     The child exits with what the function returns, as with sys.exit(): None
@@ -82,7 +88,7 @@ def forkcall(function, /, *args, **kwargs):
         os._exit(status)
 
 
-def waitall(pids=None):
+def waitall(pids: Iterable[int] | None = None) -> dict[int, int]:
     """Wait for processes to end and return {pid: status}.
 
     The status is as os.wait() gives it: os.waitstatus_to_exitcode() makes a
