@@ -95,6 +95,22 @@ read_items(iter_object *it, proxy_object *p, struct posh_value *v)
 	return n;
 }
 
+/* Keys need no values: forget those that were read.  An item with an object
+ * comes alone; its hold is left to the caller. */
+static posh_handle
+leave_values(struct posh_value *v, size_t n)
+{
+	posh_handle unused = {0};
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (v[2 * i + 1].type == POSH_OBJECT)
+			unused = v[2 * i + 1].object;
+		v[2 * i + 1].type = POSH_NONE;
+	}
+	return unused;
+}
+
 /* Read the next batch: how many, or -1. */
 static int
 read_batch(iter_object *it, proxy_object *p)
@@ -106,11 +122,8 @@ read_batch(iter_object *it, proxy_object *p)
 	if (n < 0)
 		return proxy_failed(p, n);
 	drop_batch(it);
-	/* An item with an object comes alone.  Keys need no values. */
-	if (n == 1 && it->what == VIEW_KEYS && v[1].type == POSH_OBJECT) {
-		unused = v[1].object;
-		v[1] = posh_none();
-	}
+	if (it->what == VIEW_KEYS)
+		unused = leave_values(v, (size_t)n);
 	if (value_decode_array(p->heap, v, 2 * (size_t)n, it->item) < 0)
 		n = -1;
 	if (unused.off)

@@ -143,7 +143,7 @@ struct free_list {
 };
 
 /* A short text that was decoded, for the next time (decode.c). */
-enum { TEXT_BITS = 9 };
+enum { TEXT_BITS = 11 };
 struct text_entry {
 	uint64_t word;
 	PyObject *text; /* strong, or NULL */
