@@ -94,6 +94,11 @@ void posh__self_rebind(struct posh__self *self, uint32_t tid);
 void posh__self_free(struct posh__self *self);
 
 /* fork.c */
+
+/* Make a child's entries, whose byte h->child_token is to lock; the table of
+ * holds stands still. */
+int posh__child_make(struct posh__self *self);
+
 void posh__fork_register(void);
 
 #endif

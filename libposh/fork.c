@@ -66,9 +66,8 @@ posh_fork_disarm(void)
  * Prepare
  */
 
-/* Make the child's entries; the table of holds stands still. */
-static int
-make_child(struct posh__self *self)
+int
+posh__child_make(struct posh__self *self)
 {
 	struct posh_heap *h = self->h;
 	struct posh__member *m;
@@ -112,7 +111,7 @@ prepare_child(struct posh_heap *h)
 	self->hookless = true;
 	posh__begin_write(self);
 	posh__holds_freeze(h);
-	if (make_child(self)) {
+	if (posh__child_make(self)) {
 		posh__holds_thaw(h);
 		close(h->child_token);
 		h->child_token = -1;

@@ -157,24 +157,39 @@ count_of(struct posh_heap *h, const posh__word *e)
 	return &h->holds.count[e - table_at(h, h->holds.table)];
 }
 
-/* Add an entry with one user.  Private lock held; NULL: the table is full. */
+/* Add a user to an object's entry, made in state st if there is none or it
+ * was DROPPING.  Private lock held; NULL: the table is full. */
 static posh__word *
-insert(struct posh_heap *h, uint64_t object, unsigned st)
+add_user(struct posh_heap *h, uint64_t object, unsigned st)
 {
 	struct posh__holds *p = &h->holds;
-	posh__word *e;
+	posh__word *t = table_at(h, p->table), *room = NULL, *e = NULL;
+	uint64_t mask = (UINT64_C(1) << p->bits) - 1;
+	uint64_t i = hash(object, p->bits), n, w = 0;
 
-	if (p->live + 1 >= UINT64_C(1) << p->bits)
+	for (n = 0; n <= mask; n++, i = (i + 1) & mask) {
+		e = &t[i];
+		w = posh__peek(e);
+		if ((w & POSH__HANDLE_MASK) == object) {
+			if ((*count_of(h, e))++ == 0)
+				posh__store(e, ENTRY(st, object));
+			return e;
+		}
+		if (w == POSH__HOLD_TOMB && !room)
+			room = e;
+		if (!w)
+			break;
+	}
+	if (p->live + 1 > mask)
 		return NULL;
-	e = vacant(table_at(h, p->table), p->bits, object);
-	if (!e)
-		return NULL;
-	if (!posh__peek(e))
+	if (!room) {
+		room = e;
 		p->used++;
+	}
 	p->live++;
-	*count_of(h, e) = 1;
-	posh__store(e, ENTRY(st, object));
-	return e;
+	*count_of(h, room) = 1;
+	posh__store(room, ENTRY(st, object));
+	return room;
 }
 
 /* Take an entry away.  A tomb that ends its chain is needed by nobody. */
@@ -294,20 +309,39 @@ acquire(struct posh__self *self, uint64_t object, unsigned st)
 {
 	struct posh_heap *h = self->h;
 	posh__word *e;
-	int rc = 0;
 
 	room(self);
 	lock(h);
-	e = own_find(h, object);
-	if (!e) {
-		if (!insert(h, object, st))
-			rc = -ENOMEM;
-	} else if ((*count_of(h, e))++ == 0) {
-		posh__store(e, ENTRY(st, object)); /* it was DROPPING */
-	}
+	e = add_user(h, object, st);
 	POSH_STEP("hold.1");
 	unlock(h);
-	return rc;
+	return e ? 0 : -ENOMEM;
+}
+
+/* hold_enter, a look at the container's sequence, and hold_confirm, in one;
+ * false: the container has changed, or there is no room. */
+bool
+posh__hold_if(struct posh__self *self, uint64_t object,
+	      const struct posh__object *container, uint64_t seq)
+{
+	struct posh_heap *h = self->h;
+	posh__word *e;
+	bool same;
+
+	room(self);
+	lock(h);
+	e = add_user(h, object, POSH__HOLD_ENTERING);
+	POSH_STEP("hold.1");
+	posh__fence(); /* ORDER: store, fence, then revalidate */
+	same = posh__load(&container->seq) == seq;
+	if (e && same) {
+		posh__store(e, ENTRY(POSH__HOLD_HELD, object));
+		POSH_STEP("hold.2");
+	}
+	unlock(h);
+	if (e && !same)
+		posh__hold_cancel(self, object);
+	return e && same;
 }
 
 int
@@ -356,8 +390,7 @@ void
 posh__drop(struct posh__self *self, uint64_t object)
 {
 	struct posh_heap *h = self->h;
-	posh__word *word = posh__block_word(h, object);
-	posh__word *e;
+	posh__word *word, *e;
 
 	lock(h);
 	e = own_find(h, object);
@@ -368,6 +401,7 @@ posh__drop(struct posh__self *self, uint64_t object)
 	posh__store(e, ENTRY(POSH__HOLD_DROPPING, object));
 	POSH_STEP("hold.3");
 	posh__fence(); /* ORDER: store, fence, then read the count */
+	word = posh__block_word(h, object);
 	if (!word || POSH__LINKS(posh__load(word))) {
 		erase(h, e);
 		unlock(h);
@@ -404,7 +438,7 @@ posh__hold_alloc(struct posh__self *self, uint64_t bytes, uint64_t *out)
 		*count_of(h, e) = 1;
 		posh__store(e, ENTRY(POSH__HOLD_ALLOCATING, b));
 	} else {
-		e = insert(h, b, POSH__HOLD_ALLOCATING);
+		e = add_user(h, b, POSH__HOLD_ALLOCATING);
 	}
 	POSH_STEP("hold.5");
 	unlock(h);

@@ -144,7 +144,7 @@ make_room(struct posh__self *self, uint64_t list, uint64_t n)
 static uint64_t
 ample(uint64_t n)
 {
-	return n + n / 4 + 4;
+	return n + n / 2 + 4;
 }
 
 /* The same, without insisting on more than n. */

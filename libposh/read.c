@@ -74,22 +74,15 @@ posh__read_object(struct posh__self *self, struct posh__object *container,
 		  uint64_t seq, uint64_t value, struct posh_value *out)
 {
 	posh_handle o = {POSH__PAYLOAD(value)};
-	unsigned kind;
 
 	if (POSH__TAG(value) != POSH__TAG_OBJECT || o.off & 15 ||
 	    !posh__inside(self->h, o.off, sizeof(struct posh__object)))
 		return false;
-	if (posh__hold_enter(self, o.off))
+	if (!posh__hold_if(self, o.off, container, seq))
 		return false;
-	/* It counts if the container has not changed. */
-	kind = posh__object(self->h, o.off)->kind;
-	if (!posh__seq_same(container, seq)) {
-		posh__hold_cancel(self, o.off);
-		return false;
-	}
-	posh__hold_confirm(self, o.off);
-	*out = posh_object(o);
-	out->kind = (uint8_t)kind;
+	out->type = POSH_OBJECT;
+	out->kind = (uint8_t)posh__object(self->h, o.off)->kind;
+	out->object = o;
 	return true;
 }
 

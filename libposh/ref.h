@@ -24,6 +24,11 @@ int posh__hold_enter(struct posh__self *self, uint64_t object);
 void posh__hold_confirm(struct posh__self *self, uint64_t object);
 void posh__hold_cancel(struct posh__self *self, uint64_t object);
 
+/* All of that in one: hold an object that a container named while its sequence
+ * was seq.  False: it has changed, or there is no room. */
+bool posh__hold_if(struct posh__self *self, uint64_t object,
+		   const struct posh__object *container, uint64_t seq);
+
 /* A hold of an object that is known to live, and its end. */
 int posh__hold(struct posh__self *self, uint64_t object);
 void posh__drop(struct posh__self *self, uint64_t object);
