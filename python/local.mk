@@ -49,6 +49,7 @@ pkgpyexec_PYTHON = \
 	%D%/posh/_process.py \
 	%D%/posh/_ticket.py
 dist_pkgpyexec_DATA = \
+	%D%/posh/_posh.pyi \
 	%D%/posh/py.typed
 
 # Nobody links with a module: leave no .la beside it.

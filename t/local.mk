@@ -29,6 +29,8 @@ check_LIBRARIES += %D%/libtap.a
 	%D%/clock.h \
 	%D%/dying.c \
 	%D%/dying.h \
+	%D%/explorer.c \
+	%D%/explorer.h \
 	%D%/graph.c \
 	%D%/graph.h \
 	%D%/tap.c \
@@ -55,6 +57,7 @@ TREE_TESTS = \
 	%D%/bootstrap.t \
 	%D%/headers.t \
 	%D%/interop.t \
+	%D%/readme.t \
 	%D%/steps.t \
 	%D%/symbols.t \
 	%D%/tree.t
@@ -71,6 +74,7 @@ PYTHON_TESTS = \
 	%D%/pypolicy.py \
 	%D%/pyproc.py \
 	%D%/pyshare.py \
+	%D%/pystub.py \
 	%D%/pyvalues.py \
 	%D%/pywait.py
 
