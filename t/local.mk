@@ -46,6 +46,7 @@ C_TESTS = \
 	%D%/lock.t \
 	%D%/member-crash.t \
 	%D%/member.t \
+	%D%/stale.t \
 	%D%/storm.t \
 	%D%/value.t
 
