@@ -487,7 +487,7 @@ append_plain(struct posh__self *self, uint64_t list, struct posh_value *v,
 	posh__write_end(self, list);
 }
 
-/* Note what an operation on the body is about. */
+/* Note what an operation on the body is about; pos and aux are set before. */
 static void
 intend(struct posh__self *self, uint64_t list, uint64_t index, uint64_t count,
        enum posh__op op)
@@ -510,6 +510,7 @@ append_val(struct posh__self *self, uint64_t list)
 	struct posh__body *b = body_of(self, list);
 	uint64_t len = length_of(b);
 
+	posh__store(&self->t->pos, 0);
 	intend(self, list, len, 1, POSH__OP_APPEND);
 	posh__write_begin(self, list);
 	posh__store(&b->slot[len], posh__peek(&t->val[0]));
@@ -587,6 +588,7 @@ append_stage(struct posh__self *self, uint64_t list, uint64_t n)
 		posh__body_at(self->h, posh__peek(&self->t->stage));
 	uint64_t len = length_of(b), i;
 
+	posh__store(&self->t->pos, 0);
 	intend(self, list, len, n, POSH__OP_EXTEND);
 	posh__write_begin(self, list);
 	for (i = 0; i < n; i++)
@@ -741,6 +743,7 @@ delete_range(struct posh__self *self, uint64_t list, uint64_t from,
 	struct posh__body *b = body_of(self, list);
 
 	posh__store(&self->t->aux, length_of(b) - (to - from));
+	posh__store(&self->t->pos, from);
 	intend(self, list, from, to, POSH__OP_EMPTY);
 	posh__write_begin(self, list);
 	run_delete(self, b, POSH__OP_EMPTY);
@@ -991,8 +994,6 @@ posh__list_finish(struct posh__self *self, uint64_t op)
 	    op != POSH__OP_INSERT && op != POSH__OP_EMPTY &&
 	    op != POSH__OP_CLOSE && op != POSH__OP_CUT)
 		return;
-	if (op == POSH__OP_APPEND || op == POSH__OP_EXTEND)
-		posh__store(&self->t->pos, 0);
 	if (!sound(self, op, body))
 		return;
 	b = posh__body_at(self->h, body);
