@@ -250,6 +250,12 @@ check_list(struct posh__self *self, uint64_t block, struct check *c)
 		say(c, "list %#llx: %llu elements, room for %llu",
 		    (unsigned long long)block, (unsigned long long)len,
 		    (unsigned long long)cap);
+	else
+		while (len-- > 0)
+			if (!posh__load(&posh__body_at(h, body)->slot[len]))
+				say(c, "list %#llx: element %llu is EMPTY",
+				    (unsigned long long)block,
+				    (unsigned long long)len);
 }
 
 static void

@@ -567,6 +567,7 @@ update_stage(struct posh__self *self, uint64_t dict)
 	posh__store(&self->t->container, dict);
 	posh__store(&self->t->body,
 		    posh__peek(&posh__object(self->h, dict)->body));
+	posh__store(&self->t->pos, 0);
 	posh__op_begin(self, POSH__OP_UPDATE);
 	POSH_STEP("dict.1");
 	posh__write_begin(self, dict);

@@ -169,9 +169,7 @@ posh__recover(struct posh__self *self, uint32_t m, bool leaving)
 		recover_threads(self, m);
 		posh__add(&h->hdr->deaths, 1);
 		if (!leaving) {
-			posh__store(&member->state,
-				    ((w >> 32) + 1) << 32 |
-					    POSH__MEMBER_FREE);
+			posh__member_free(h, m, w);
 			POSH_STEP("recover.7");
 		}
 	}

@@ -732,14 +732,23 @@ op_recover_dict(struct world *w)
 	recover_after(w, op_dict_update, 40);
 }
 
+/* A size that nothing else here has. */
+static void
+op_append_bytes(struct world *w)
+{
+	static char data[500];
+
+	append(w, w->list, posh_bytes(data, sizeof(data)));
+}
+
 /* A dead one's spans are taken over. */
 static void
 op_orphans(struct world *w)
 {
 	count_off();
-	recover_after(w, op_append_grow, 0);
+	recover_after(w, op_append_bytes, 0);
 	count_on();
-	op_append_grow(w);
+	op_append_bytes(w);
 }
 
 static void
@@ -807,6 +816,35 @@ static const struct scenario {
 	{"recover a destruction", op_recover_death, true},
 };
 
+/* Leave old numbers in all words of the journal: no operation may take what
+ * an earlier one left there for its own. */
+static void
+soil_journal(struct world *w)
+{
+	struct posh_value v[6] = {text("the first text of all"), posh_int(3),
+				  text("the third text of all"),
+				  text("the fourth text of all"),
+				  posh_fresh(POSH_KIND_LIST), posh_none()};
+	posh_handle l, d, o;
+	int i;
+
+	posh_list_new(w->h, &l);
+	posh_dict_new(w->h, &d);
+	posh_instance_new(w->h, w->cls, 40, &o);
+	for (i = 0; i < 9; i++)
+		posh_list_extend(w->h, l, v, 6);
+	posh_list_insert(w->h, l, 7, &v[0]);
+	posh_list_delete(w->h, l, 20, 40);
+	for (i = 0; i < 40; i++)
+		posh_dict_set(w->h, d, (v[1].i = i, &v[1]), &v[0]);
+	posh_dict_update(w->h, d, v, 2, 0);
+	posh_dict_pop(w->h, d, &v[0], NULL);
+	posh_instance_set(w->h, o, 39, &v[0]);
+	posh_object_drop(w->h, l);
+	posh_object_drop(w->h, d);
+	posh_object_drop(w->h, o);
+}
+
 /* Run the operation in a child that dies at its nth step; false: it outlived
  * it, or never got that far. */
 static bool
@@ -819,6 +857,7 @@ child_dies_at(struct world *w, const struct scenario *s, long n)
 	posh_fork_arm();
 	pid = fork();
 	if (pid == 0) {
+		soil_journal(w);
 		left = n;
 		posh__step = die_in_time;
 		s->op(w);
