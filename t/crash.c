@@ -736,7 +736,7 @@ op_recover_dict(struct world *w)
 static void
 op_append_bytes(struct world *w)
 {
-	static char data[500];
+	static char data[3000];
 
 	append(w, w->list, posh_bytes(data, sizeof(data)));
 }
