@@ -177,40 +177,45 @@ crash(const struct scenario *s)
 
 enum { MANY = 30 }; /* more than a thread's entry has room for */
 
+struct several {
+	posh_handle o[MANY];
+	int n;
+};
+
 static int
 holds_many(struct actor *me, void *arg)
 {
-	posh_handle *o = arg;
+	struct several *s = arg;
 	int i;
 
-	for (i = 0; i < MANY; i++)
-		if (posh_object_lock(heap, o[i], -1))
+	for (i = 0; i < s->n; i++)
+		if (posh_object_lock(heap, s->o[i], -1))
 			return 1;
-	for (i = 0; i < MANY; i += 7)
-		posh_object_unlock(heap, o[i]);
+	for (i = 0; i < s->n; i += 7)
+		posh_object_unlock(heap, s->o[i]);
 	actor_say(me, 'l');
 	actor_hear(me);
 	return 0;
 }
 
 static void
-many(void)
+many(int n)
 {
-	posh_handle o[MANY];
+	struct several s = {.n = n};
 	struct actor a;
 	int i, bad = 0;
 
-	for (i = 0; i < MANY; i++)
-		bad += posh_list_new(heap, &o[i]) != 0;
-	actor_start(&a, ACTOR_ARMED, holds_many, o);
+	for (i = 0; i < n; i++)
+		bad += posh_list_new(heap, &s.o[i]) != 0;
+	actor_start(&a, ACTOR_ARMED, holds_many, &s);
 	actor_hear(&a);
 	actor_kill(&a);
 	actor_end(&a);
 	ok(!bad && posh_heap_reap(heap) == 1,
-	   "one that was inside of %d monitors is recovered", MANY);
-	for (i = 0; i < MANY; i++) {
-		bad += posh__object(heap, o[i].off)->lock != 0;
-		posh_object_drop(heap, o[i]);
+	   "one that was inside of %d monitors is recovered", n);
+	for (i = 0; i < n; i++) {
+		bad += posh__object(heap, s.o[i].off)->lock != 0;
+		posh_object_drop(heap, s.o[i]);
 	}
 	ok(!bad && posh_heap_check(heap, NULL, NULL) == 0,
 	   "all of them are open");
@@ -228,7 +233,8 @@ main(void)
 	root = posh_heap_place(heap, POSH_ROOT);
 	for (i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++)
 		crash(&scenarios[i]);
-	many();
+	many(POSH__HELD - 2);
+	many(MANY);
 	dying_report("lock", 7);
 	posh_heap_close(heap);
 	return tap_done();

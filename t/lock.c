@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ static posh_handle one, two, three; /* three objects that are there */
 static struct {
 	volatile long count;
 	volatile int deadlocks;
+	volatile pid_t loser; /* who gave up last */
 } * shared;
 
 static posh_handle
@@ -79,6 +81,50 @@ nonsense(void)
 			bad++;
 	}
 	ok(!bad, "what is no object has no monitor");
+}
+
+static void
+sequence(void)
+{
+	struct posh__object *o = posh__object(heap, one.off);
+	struct posh__self *self;
+	uint64_t seq = posh__load(&o->seq);
+
+	if (posh__enter_write(heap, &self) || posh__lock(self, one.off, -1))
+		abort();
+	posh__write_begin(self, one.off);
+	ok(posh__load(&o->seq) == seq + 1, "a write makes the sequence odd");
+	posh__write_end(self, one.off);
+	ok(posh__load(&o->seq) == seq + 2, "and its end even");
+	posh__lock(self, one.off, -1);
+	posh__write_begin(self, one.off);
+	posh__write_end(self, one.off);
+	posh__unlock(self, one.off);
+	ok(posh__load(&o->seq) == seq + 3,
+	   "inside a monitor that is entered already it stays odd");
+	posh__unlock(self, one.off);
+	ok(posh__load(&o->seq) == seq + 4, "until the monitor is left");
+	posh__leave(self);
+}
+
+/* A word with the name of a thread that was, whose entry is another's. */
+static void
+former_owner(void)
+{
+	struct posh__object *o = posh__object(heap, one.off);
+	struct posh__self *self;
+
+	if (posh__self(heap, &self))
+		abort();
+	posh__half_store(&o->lock, self->name + (1 << 16));
+	posh__store(&o->seq, posh__load(&o->seq) | 1);
+	ok(posh_object_lock(heap, one, -1) == 0 && !(o->seq & 1),
+	   "the monitor of a thread that is not any more is taken over");
+	posh_object_unlock(heap, one);
+	posh__half_store(&o->lock, 0x7fff);
+	ok(posh_object_lock(heap, one, -1) == 0,
+	   "that of a thread that never was too");
+	posh_object_unlock(heap, one);
 }
 
 /* Hold a monitor until told to let go. */
@@ -302,8 +348,13 @@ private_thread(void *arg)
 	int i;
 
 	for (i = 0; i < TURNS; i++) {
+		long was;
+
 		posh__private_lock(lock);
-		shared->count = shared->count + 1;
+		was = shared->count;
+		if (i % 64 == 0)
+			sched_yield();
+		shared->count = was + 1;
 		posh__private_unlock(lock);
 	}
 	return NULL;
@@ -337,12 +388,12 @@ circling(struct actor *me, void *arg)
 	actor_say(me, 'l');
 	actor_hear(me);
 	rc = posh_object_lock(heap, o[1], -1);
-	if (rc == -EDEADLK)
+	if (rc == -EDEADLK) {
 		__sync_fetch_and_add(&shared->deadlocks, 1);
-	else if (rc)
+		shared->loser = getpid();
+	} else if (rc || posh_object_unlock(heap, o[1])) {
 		return 1;
-	else if (posh_object_unlock(heap, o[1]))
-		return 1;
+	}
 	return posh_object_unlock(heap, o[0]) != 0;
 }
 
@@ -367,6 +418,34 @@ circle(unsigned n)
 	ok(rc == 0 && shared->deadlocks == 1,
 	   "of %u that wait in a circle one gives up (%d did)", n,
 	   shared->deadlocks);
+}
+
+/* The one that gives up is the one with the highest entry, also if it waits
+ * already. */
+static void
+circle_victim(void)
+{
+	posh_handle pair[2][2] = {{one, two}, {two, one}};
+	posh__half *lock = &posh__object(heap, one.off)->lock;
+	uint32_t first, second;
+	struct actor a[2];
+	int i, rc;
+
+	shared->deadlocks = 0;
+	for (i = 0; i < 2; i++) {
+		actor_start(&a[i], ACTOR_ARMED, circling, pair[i]);
+		actor_hear(&a[i]);
+	}
+	first = posh__half_load(lock) & 0xffff;
+	second = posh__half_load(&posh__object(heap, two.off)->lock) & 0xffff;
+	actor_say(&a[1], 'g');
+	while (!(posh__half_load(lock) & POSH__LOCK_WAITS))
+		sched_yield();
+	actor_say(&a[0], 'g');
+	rc = actor_end(&a[0]) | actor_end(&a[1]);
+	ok(rc == 0 && second > first && shared->deadlocks == 1 &&
+		   shared->loser == a[1].pid,
+	   "the highest gives up, though it waited first");
 }
 
 /* The one in the circle that would have to give up is killed. */
@@ -506,6 +585,8 @@ main(void)
 	three = posh_heap_place(heap, POSH_TICKETS);
 	recursion();
 	nonsense();
+	sequence();
+	former_owner();
 	timeouts();
 	dead_owner(holder, false, "a zombie");
 	dead_owner(holder, true, "gone");
@@ -518,6 +599,7 @@ main(void)
 	private_lock();
 	circle(2);
 	circle(3);
+	circle_victim();
 	circle_broken_by_death();
 	interrupts();
 	dead_mutex();

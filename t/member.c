@@ -447,6 +447,8 @@ thread_ends_inside(void)
 
 	pthread_create(&t, NULL, leaves_locked, NULL);
 	pthread_join(t, NULL);
+	ok(posh__object(heap, root.off)->lock == 0,
+	   "a thread that ends leaves its monitors");
 	ok(posh_object_lock(heap, root, -1) == 0,
 	   "the monitor of a thread that ended comes to the next");
 	posh_object_unlock(heap, root);
