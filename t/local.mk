@@ -29,8 +29,6 @@ check_LIBRARIES += %D%/libtap.a
 	%D%/clock.h \
 	%D%/dying.c \
 	%D%/dying.h \
-	%D%/explorer.c \
-	%D%/explorer.h \
 	%D%/graph.c \
 	%D%/graph.h \
 	%D%/tap.c \
@@ -40,14 +38,12 @@ check_LIBRARIES += %D%/libtap.a
 C_TESTS = \
 	%D%/box.t \
 	%D%/crash.t \
-	%D%/explore.t \
 	%D%/fork-crash.t \
 	%D%/heap.t \
 	%D%/lock-crash.t \
 	%D%/lock.t \
 	%D%/member-crash.t \
 	%D%/member.t \
-	%D%/soak.t \
 	%D%/stale.t \
 	%D%/storm.t \
 	%D%/value.t
