@@ -43,6 +43,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "quiesce.h"
 #include "ref.h"
@@ -60,6 +61,7 @@ enum {
 	NSIZES = sizeof(sizes) / sizeof(sizes[0]),
 	FRONT = sizeof(struct posh__span), /* ahead of the state words */
 	RUN_OFF = (FRONT + 8 + 15) & ~15,
+	ROUNDS = 1000, /* of waiting for memory */
 };
 
 _Static_assert((int)NSIZES <= (int)POSH__CLASSES, "struct posh__self has room");
@@ -421,7 +423,7 @@ melt_own(struct posh__self *self)
 	return any;
 }
 
-/* The heap is full: look for memory that is free but is somebody's. */
+/* Look for memory that is free but is somebody's. */
 static bool
 melt(struct posh__self *self)
 {
@@ -433,9 +435,35 @@ melt(struct posh__self *self)
 	return melt_own(self);
 }
 
+/* The heap is full.  Is it worth another try?  Spans in LIMBO open when those
+ * who are in a call have left it: that is waited for, a tenth of a second and
+ * more.  Two that wait must not wait for each other, so who waits says that
+ * it does not look at anything: as at a lock, what it has is under a monitor
+ * or its own. */
+static bool
+make_way(struct posh__self *self, unsigned round)
+{
+	struct timespec moment = {0, 100000};
+	bool any = false;
+
+	if (round % (ROUNDS / 4) == 0) {
+		any = posh__member_reap(self) > 0;
+		any |= melt(self);
+	}
+	if (any)
+		return true;
+	if (round == ROUNDS || !posh__span_limbo(self->h))
+		return false;
+	if (round)
+		nanosleep(&moment, NULL);
+	posh__begin(self, 3);
+	return true;
+}
+
 static int
 refill(struct posh__self *self, unsigned c)
 {
+	unsigned round;
 	int rc;
 
 	if (posh__peek(&self->t->remote)) {
@@ -445,16 +473,13 @@ refill(struct posh__self *self, unsigned c)
 	}
 	if (adopt_orphan(self, c))
 		return 0;
-	rc = new_span(self, c);
-	if (rc == -ENOMEM) {
-		bool any = melt(self);
-
+	for (round = 0;; round++) {
+		rc = new_span(self, c);
+		if (rc != -ENOMEM || !make_way(self, round))
+			return rc;
 		if (self->navail[c])
 			return 0;
-		if (any)
-			rc = new_span(self, c);
 	}
-	return rc;
 }
 
 /* Take a block from an own span's list, or return 0. */
@@ -492,15 +517,15 @@ reserve_run(struct posh__self *self, uint64_t bytes, uint64_t *out)
 	uint64_t n = (bytes + RUN_OFF + POSH__SPAN - 1) >> POSH__SPAN_BITS;
 	uint64_t first;
 	struct posh__span *s;
+	unsigned round = 0;
 	int rc;
 
 	if (bytes > self->h->hdr->reserve || n > UINT32_MAX)
 		return -ENOMEM;
-	rc = posh__span_run(self, POSH__SPAN_RUN, (uint32_t)n,
-			    &self->t->span_busy, &first);
-	if (rc == -ENOMEM && melt(self))
+	do
 		rc = posh__span_run(self, POSH__SPAN_RUN, (uint32_t)n,
 				    &self->t->span_busy, &first);
+	while (rc == -ENOMEM && make_way(self, round++));
 	if (rc)
 		return rc;
 	s = posh__span_at(self->h, first);

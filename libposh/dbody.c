@@ -73,6 +73,25 @@ posh__key(struct posh__self *self, const struct posh_value *in,
 	return 0;
 }
 
+/* The commonest comparison: a text of the same width, byte by byte. */
+static bool
+same_text(struct posh_heap *h, uint64_t word, const struct posh_value *in)
+{
+	uint64_t off = POSH__PAYLOAD(word);
+	uint64_t bytes = (uint64_t)in->size * in->width;
+	const struct posh__box *b;
+
+	if (in->type != POSH_STR || POSH__TAG(word) != POSH__TAG_BOX ||
+	    off & 15 || bytes > POSH__SPAN ||
+	    !posh__inside(h, off, sizeof(*b) + bytes))
+		return false;
+	b = posh__at(h, off);
+	return b->block.kind == POSH__KIND_STR &&
+	       posh__load(&b->length) == bytes &&
+	       (b->block.flags & 7) == in->width &&
+	       memcmp((const void *)b->data, in->data, bytes) == 0;
+}
+
 static int
 matches(struct posh__self *self, const struct posh__entry *e,
 	const struct posh__key *key)
@@ -85,7 +104,8 @@ matches(struct posh__self *self, const struct posh__entry *e,
 	word = posh__load(&e->key);
 	if (key->immediate && word == key->word)
 		return 1;
-	return posh__value_equal(self, word, key->in);
+	return same_text(self->h, word, key->in) ||
+	       posh__value_equal(self, word, key->in);
 }
 
 int

@@ -151,7 +151,11 @@ pull(struct posh__self *self, struct posh__held *e)
 static void
 word_unlock(struct posh__self *self, posh__half *w)
 {
-	if (posh__half_cas(w, self->name, 0)) {
+	/* A plain store, half the price of a write: a waiter that sets its
+	 * bit in between sleeps on a word that is 0, which is no sleep, or
+	 * in the rarest case 5 ms. */
+	if (posh__half_load(w) == self->name) {
+		posh__half_store(w, 0);
 		POSH_STEP("lock.5");
 		return;
 	}

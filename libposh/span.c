@@ -99,6 +99,20 @@ posh__span_next(struct posh_heap *h, enum posh__map map, uint64_t n)
 	return 0;
 }
 
+bool
+posh__span_limbo(struct posh_heap *h)
+{
+	uint64_t n = h->hdr->first;
+
+	while ((n = posh__span_next(h, POSH__MAP_FREE, n)) != 0) {
+		if (POSH__SPAN_STATE(posh__load(posh__span_word(h, n))) ==
+		    POSH__SPAN_LIMBO)
+			return true;
+		n++;
+	}
+	return false;
+}
+
 /* Who looks for a span: the horizon is found out when first needed. */
 struct hunt {
 	struct posh__self *self;

@@ -42,6 +42,9 @@ int posh__span_claim(struct posh__self *self, unsigned cls, uint64_t *out);
 int posh__span_run(struct posh__self *self, unsigned st, uint32_t n,
 		   posh__word *busy, uint64_t *out);
 
+/* Is any span in LIMBO? */
+bool posh__span_limbo(struct posh_heap *h);
+
 /* Give spans back: to LIMBO, and from there to FREE once every thread that
  * was inside has left. */
 void posh__span_give(struct posh__self *self, uint64_t first);
