@@ -25,6 +25,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "attach.h"
@@ -39,12 +40,21 @@
  * the start: in pieces it gets on. */
 #define PIECE (UINT64_C(4) << 20)
 
+/* Growth beyond this limit would be a signal, SIGXFSZ. */
+static bool
+within_limit(uint64_t end)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_FSIZE, &limit) || end <= limit.rlim_cur;
+}
+
 int
 posh__heap_populate(struct posh_heap *h, uint64_t off, uint64_t bytes)
 {
 	int fd = posh__heap_fd(h);
 
-	if (fd < 0)
+	if (fd < 0 || !within_limit(off + bytes))
 		return -ENOMEM;
 	while (bytes > 0) {
 		uint64_t n = bytes < PIECE ? bytes : PIECE;

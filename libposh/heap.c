@@ -211,7 +211,7 @@ static uint64_t
 default_max(int fd)
 {
 	struct posh__memory memory;
-	struct statfs fs;
+	struct statfs fs = {0};
 	uint64_t max, disk = UINT64_MAX;
 
 	posh__memory_ask(&memory);

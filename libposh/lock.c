@@ -58,8 +58,9 @@
 #include "ref.h"
 #include "walk.h"
 
-#define SPINS 100
-#define NAME  (~POSH__LOCK_WAITS)
+#define SPINS  100
+#define LISTEN 16 /* sleeps between two pauses for signals */
+#define NAME   (~POSH__LOCK_WAITS)
 
 static int64_t
 now(void)
@@ -184,6 +185,7 @@ succeed(struct posh__self *self, uint64_t object, uint32_t owner,
 struct wait {
 	int64_t timeout, end; /* end: 0 if not known yet */
 	uint32_t waits;       /* the bit to take the word with */
+	unsigned sleeps;
 };
 
 /* How long may we sleep?  0: no longer. */
@@ -201,6 +203,18 @@ remaining(struct wait *q)
 		q->end =
 			q->timeout > INT64_MAX - t ? INT64_MAX : t + q->timeout;
 	return q->end > t ? q->end - t : 0;
+}
+
+/* A signal that came between the hook and the sleep did not end it.  So now
+ * and then the call ends as if one had come: the caller looks, and calls
+ * again.  Not if there is a timeout, which would begin anew. */
+static int
+listen(struct posh__self *self, struct wait *q)
+{
+	return self->h->before && !self->hookless && q->timeout < 0 &&
+			       ++q->sleeps % LISTEN == 0
+		       ? -EINTR
+		       : 0;
 }
 
 /* One round of waiting for a word that said w.  0: look again. */
@@ -233,14 +247,14 @@ wait_round(struct posh__self *self, uint64_t object, uint32_t w, struct wait *q)
 		     ? -EDEADLK
 		     : posh__sleep(self, word, w | POSH__LOCK_WAITS, left);
 	posh__circle_leave(self);
-	return rc;
+	return rc ? rc : listen(self, q);
 }
 
 static int
 lock_slowly(struct posh__self *self, uint64_t object, int64_t timeout)
 {
 	posh__half *word = &posh__object(self->h, object)->lock;
-	struct wait q = {timeout, 0, 0};
+	struct wait q = {timeout, 0, 0, 0};
 
 	if (timeout)
 		posh__spin(word, NAME, SPINS);

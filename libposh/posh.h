@@ -27,8 +27,8 @@
  *   -ECHILD     this process was forked without posh_fork_arm()
  *   -ESHUTDOWN  the heap was closed
  *   -EUCLEAN    the heap is damaged; posh_heap_check() says where
- *   -EINTR      a signal came while the call waited, and the heap has wait
- *               hooks; handle the signal and call again
+ *   -EINTR      a signal came, or may have come, while the call waited, and
+ *               the heap has wait hooks; handle signals and call again
  *   -EDEADLK    waiting would close a circle of waiting threads
  *   -EAGAIN     more threads use the heap than it can name (32,766)
  *

@@ -526,6 +526,55 @@ address_space(void)
 	   rc);
 }
 
+/* A heap may not be larger than a file. */
+static int
+small_files(struct actor *me, void *arg)
+{
+	struct rlimit limit = {UINT64_C(64) << 20, UINT64_C(64) << 20};
+	struct posh__self *self;
+	posh_heap *h;
+
+	(void)me;
+	(void)arg;
+	if (setrlimit(RLIMIT_FSIZE, &limit) || posh_heap_create(NULL, &h) ||
+	    posh__enter_write(h, &self))
+		return 1;
+	return posh__heap_grow(self, 2048, false) != -ENOMEM;
+}
+
+static int
+few_descriptors(struct actor *me, void *arg)
+{
+	struct rlimit limit = {0, 0};
+	posh_heap *h;
+	int fd = dup(0);
+
+	(void)me;
+	(void)arg;
+	close(fd);
+	/* One more descriptor, and then none. */
+	limit.rlim_cur = limit.rlim_max = (rlim_t)fd + 1;
+	if (setrlimit(RLIMIT_NOFILE, &limit) ||
+	    posh_heap_create(NULL, &h) != -EMFILE)
+		return 1;
+	return dup(0) != fd;
+}
+
+static void
+limits(void)
+{
+	struct actor a;
+	int rc;
+
+	actor_start(&a, ACTOR_STRAY, small_files, NULL);
+	rc = actor_end(&a);
+	ok(rc == 0, "a limit of file sizes is -ENOMEM, not a signal (%d)", rc);
+	actor_start(&a, ACTOR_STRAY, few_descriptors, NULL);
+	rc = actor_end(&a);
+	ok(rc == 0, "without descriptors there is -EMFILE, and none lost (%d)",
+	   rc);
+}
+
 static void
 memory(void)
 {
@@ -631,6 +680,7 @@ main(void)
 	growth_together();
 	full_file_system();
 	address_space();
+	limits();
 	memory();
 	creation_race();
 	errors();

@@ -538,6 +538,36 @@ interrupts(void)
 	posh_object_unlock(heap, one);
 }
 
+static void *
+early_signal(void *arg)
+{
+	if (!before_calls++)
+		raise(SIGUSR1);
+	return arg;
+}
+
+static int
+hooked_early(struct actor *me, void *arg)
+{
+	posh_handle *o = arg;
+
+	(void)me;
+	signal(SIGUSR1, on_signal);
+	posh_heap_wait_hooks(heap, early_signal, after, &token);
+	return posh_object_lock(heap, *o, -1) != -EINTR;
+}
+
+static void
+early_interrupt(void)
+{
+	struct actor a;
+
+	posh_object_lock(heap, one, -1);
+	actor_start(&a, ACTOR_ARMED, hooked_early, &one);
+	ok(actor_end(&a) == 0, "so does one that comes just before the sleep");
+	posh_object_unlock(heap, one);
+}
+
 static int
 mutex_holder(struct actor *me, void *arg)
 {
@@ -602,6 +632,7 @@ main(void)
 	circle_victim();
 	circle_broken_by_death();
 	interrupts();
+	early_interrupt();
 	dead_mutex();
 	posh_heap_close(heap);
 	return tap_done();
