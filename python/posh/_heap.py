@@ -279,7 +279,7 @@ _posh._set_hooks(default_heap=default_heap)
 if not getattr(process.current_process(), "_inheriting", False):
     try:
         _default = Heap()
-    except OSError:  # the first use will say why
+    except (OSError, MemoryError):  # the first use will say why
         pass
 _announce()
 atexit.register(_leave)
