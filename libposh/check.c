@@ -141,7 +141,7 @@ check_spans(struct posh_heap *h, struct check *c)
 			say(c, "span %llu has word %#llx",
 			    (unsigned long long)n, (unsigned long long)w);
 		/* Those that growth has not marked yet, it will. */
-		if (st == POSH__SPAN_FREE &&
+		if ((st == POSH__SPAN_FREE || st == POSH__SPAN_LIMBO) &&
 		    n < posh__load(&h->hdr->marked) &&
 		    !posh__span_marked(h, POSH__MAP_FREE, n))
 			say(c, "span %llu is free, and nothing says so",

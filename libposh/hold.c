@@ -530,6 +530,8 @@ settle_busy(struct posh__self *self, struct posh__member *m)
 		    POSH__SPAN_OWNER(w) ==
 			    (uint32_t)(m - posh__member_at(h, 0)))
 			posh__span_give(self, n);
+		else
+			posh__span_remark(h, n);
 	}
 	posh__store(&m->holds_busy, 0);
 }

@@ -276,6 +276,7 @@ settle_freeing(struct posh__self *self)
 		    POSH__SPAN_OWNER(sw) == self->tid)
 			posh__span_give(self, n);
 	}
+	posh__span_remark(self->h, block >> POSH__SPAN_BITS);
 	posh__store(&t->freeing, 0);
 }
 

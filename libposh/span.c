@@ -36,8 +36,8 @@
  *   span.4  RUN or HOLDS stored             recovery gives it back unless
  *                                           its block was born
  *   span.6  a CONT is LIMBO                 recovery goes on from here (I4)
- *   span.7  the first is LIMBO              the bit may be missing:
- *                                           recovery sets it
+ *   span.7  FREE or LIMBO, without its bit  recovery sets the bits of all
+ *                                           that it finds to be free
  *   span.8  marked                          nothing is left to do
  */
 #include "config.h"
@@ -99,20 +99,6 @@ posh__span_next(struct posh_heap *h, enum posh__map map, uint64_t n)
 	return 0;
 }
 
-bool
-posh__span_limbo(struct posh_heap *h)
-{
-	uint64_t n = h->hdr->first;
-
-	while ((n = posh__span_next(h, POSH__MAP_FREE, n)) != 0) {
-		if (POSH__SPAN_STATE(posh__load(posh__span_word(h, n))) ==
-		    POSH__SPAN_LIMBO)
-			return true;
-		n++;
-	}
-	return false;
-}
-
 /* Who looks for a span: the horizon is found out when first needed. */
 struct hunt {
 	struct posh__self *self;
@@ -133,6 +119,23 @@ open_to(struct hunt *q, uint64_t w)
 		q->known = posh__epoch_horizon(q->self, &q->horizon);
 	}
 	return q->known && posh__epoch_before(POSH__SPAN_STAMP(w), q->horizon);
+}
+
+bool
+posh__span_closed(struct posh__self *self)
+{
+	struct posh_heap *h = self->h;
+	struct hunt q = {self, false, false, 0};
+	uint64_t n = h->hdr->first;
+
+	for (; (n = posh__span_next(h, POSH__MAP_FREE, n)) != 0; n++) {
+		uint64_t w = posh__load(posh__span_word(h, n));
+
+		if (POSH__SPAN_STATE(w) == POSH__SPAN_LIMBO &&
+		    !open_to(&q, w))
+			return true;
+	}
+	return false;
 }
 
 /* Claim span n; its bit goes, or stays with whoever has the span. */
@@ -168,9 +171,22 @@ static void
 release(struct posh_heap *h, uint64_t n, uint64_t w)
 {
 	posh__store(posh__span_word(h, n), w);
+	POSH_STEP("span.7");
 	posh__span_mark(h, POSH__MAP_FREE, n);
 	if (n < posh__peek(&h->hdr->free_hint))
 		posh__store(&h->hdr->free_hint, n);
+}
+
+void
+posh__span_remark(struct posh_heap *h, uint64_t n)
+{
+	unsigned st;
+
+	if (n < h->hdr->first || n >= span_end(h))
+		return;
+	st = POSH__SPAN_STATE(posh__load(posh__span_word(h, n)));
+	if (st == POSH__SPAN_FREE || st == POSH__SPAN_LIMBO)
+		posh__span_mark(h, POSH__MAP_FREE, n);
 }
 
 /* One pass over the marked spans from `from` to `to`. */
@@ -320,13 +336,13 @@ posh__span_give(struct posh__self *self, uint64_t first)
 	while (--i > 0) {
 		uint64_t cont = POSH__SPAN_WORD(POSH__SPAN_CONT, 0, 0, i);
 
-		if (posh__load(posh__span_word(h, first + i)) != cont)
+		if (posh__load(posh__span_word(h, first + i)) != cont) {
+			posh__span_remark(h, first + i);
 			continue;
+		}
 		release(h, first + i, limbo);
 		POSH_STEP("span.6");
 	}
-	posh__store(posh__span_word(h, first), limbo);
-	POSH_STEP("span.7");
 	release(h, first, limbo);
 	POSH_STEP("span.8");
 }
@@ -405,10 +421,6 @@ settle_first(struct posh__self *self, uint64_t n)
 		     0xffffffff) == n)
 			return;
 		posh__span_give(self, n);
-		return;
-	case POSH__SPAN_FREE:
-	case POSH__SPAN_LIMBO:
-		posh__span_mark(h, POSH__MAP_FREE, n);
 	}
 }
 
@@ -440,6 +452,8 @@ posh__span_settle(struct posh__self *self, posh__word *busy)
 				release(h, first + i,
 					POSH__SPAN_WORD(POSH__SPAN_FREE, 0, 0,
 							0));
+			else
+				posh__span_remark(h, first + i);
 		}
 		settle_first(self, first);
 	}

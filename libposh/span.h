@@ -42,8 +42,12 @@ int posh__span_claim(struct posh__self *self, unsigned cls, uint64_t *out);
 int posh__span_run(struct posh__self *self, unsigned st, uint32_t n,
 		   posh__word *busy, uint64_t *out);
 
-/* Is any span in LIMBO? */
-bool posh__span_limbo(struct posh_heap *h);
+/* The same for the free map, if the span is free: somebody may have died
+ * between the one and the other. */
+void posh__span_remark(struct posh_heap *h, uint64_t n);
+
+/* Is any span free but for those who may still look at it? */
+bool posh__span_closed(struct posh__self *self);
 
 /* Give spans back: to LIMBO, and from there to FREE once every thread that
  * was inside has left. */
