@@ -33,8 +33,8 @@ enum posh__op {
 	POSH__OP_DDELETE, /* entry index, index slot pos; fill becomes count */
 	/* With the number of a pair of the stage in the bits from 8 on: */
 	POSH__OP_UPDATE,    /* the pairs before it are done */
-	POSH__OP_UPDATESET, /* entry pos: oldval -> aux, and back to the stage */
-	POSH__OP_UPDATEINS, /* {oldval, aux} in index slot pos, fill was count */
+	POSH__OP_UPDATESET, /* entry pos: oldval -> aux, then the stage */
+	POSH__OP_UPDATEINS, /* {oldval, aux} in index slot pos; fill: count */
 };
 
 static inline void

@@ -14,7 +14,7 @@
 	X(DROP_FENCE, "a drop and an unlink miss each other: never freed") \
 	X(CANCEL, "a hold given up without a free check: never freed") \
 	X(RESET, "a claimed object is linked and stays claimed") \
-	X(STEAL, "a checker leaves it to another that has looked: never freed") \
+	X(STEAL, "a checker leaves it to one that has looked: never freed") \
 	X(SCAN, "an object dies that somebody holds") \
 	X(ENTRY, "a hold goes before its check: nobody knows after a death") \
 	X(DROPPING, "two that drop find each other: never freed") \

@@ -61,7 +61,8 @@ struct posh__tls {
 	struct posh__self *self;
 };
 extern __thread struct posh__tls posh__tls
-	__attribute__((__visibility__("hidden"), __tls_model__("initial-exec")));
+	__attribute__((__visibility__("hidden"),
+		       __tls_model__("initial-exec")));
 
 static inline int
 posh__self(struct posh_heap *h, struct posh__self **out)

@@ -29,7 +29,7 @@
 #define DOC_HeapExistsError     "There is a heap of that name already."
 #define DOC_HeapNotFoundError   "There is no heap of that name."
 #define DOC_LockTimeoutError    "Somebody else was inside all the time."
-#define DOC_DeadlockError       "Waiting would close a circle of waiting threads."
+#define DOC_DeadlockError       "Waiting would close a circle of waiters."
 #define DOC_OwnerDiedError      "The process that was at it died."
 #define DOC_ClosedError         "The heap was closed by this process."
 #define DOC_CorruptHeapError    "The heap is damaged, or is none."
