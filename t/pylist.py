@@ -453,8 +453,55 @@ class ListTest(TwinTest):
         del row
         self.assertIsNone(s())
         self.assertEqual(seen, [[1]])
+        self.assertIs(p[0], seen[0])
+        others = [posh.list([[i]])[0] for i in range(200)]
+        self.assertEqual(others[7], [7])
         seen[0].append(2)
         self.assertEqual(p, [[1, 2]])
+
+    def test_many_proxies(self):
+        p = posh.list([[i] for i in range(400)])
+        r = random.Random(3)
+        kept = {}
+        for _ in range(4000):
+            i = r.randrange(400)
+            if i in kept and r.randrange(2):
+                self.assertIs(p[i], kept.pop(i))
+            else:
+                row = p[i]
+                self.assertIs(kept.setdefault(i, row), row)
+        for i, row in kept.items():
+            self.assertIs(p[i], row)
+            self.assertEqual(row, [i])
+
+    def test_as_a_sequence_of_c(self):
+        import ctypes
+        get = ctypes.pythonapi.PySequence_GetItem
+        get.restype = ctypes.py_object
+        get.argtypes = [ctypes.py_object, ctypes.c_ssize_t]
+        put = ctypes.pythonapi.PySequence_SetItem
+        put.argtypes = [ctypes.py_object, ctypes.c_ssize_t, ctypes.py_object]
+        cut = ctypes.pythonapi.PySequence_DelItem
+        cut.argtypes = [ctypes.py_object, ctypes.c_ssize_t]
+        for i in (0, 2, -1, -3, 3, -4, -5):
+            self.pair([1, 2, 3])
+            self.do(lambda x: get(x, i))
+            self.do(lambda x: put(x, i, 9))
+            self.do(lambda x: cut(x, i))
+
+    def test_a_search_is_of_one_moment(self):
+        p = posh.list([0] * 63 + [5] + [0] * 100)
+
+        class Five:
+            first = True
+
+            def __eq__(self, other):
+                if self.first:
+                    self.first = False
+                    p.insert(0, 0)
+                return other == 5
+
+        self.assertEqual(p.count(Five()), 1)
 
     def test_proxies_are_given_back(self):
         p = posh.list([[i] for i in range(500)])

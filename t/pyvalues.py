@@ -170,6 +170,9 @@ class ValueTest(unittest.TestCase):
             with self.assertRaisesRegex(posh.WrongHeapError, "unshare"):
                 op()
         self.assertEqual(q, [])
+        a = posh.list(heap=posh.Heap(max_size=4 << 20))
+        b = posh.list(heap=posh.Heap(max_size=4 << 20))
+        self.assertRaises(posh.WrongHeapError, a.append, b)
         q.append(posh.unshare(p))
         self.assertEqual(q, [[1]])
         q.extend(p)
