@@ -23,9 +23,14 @@ def main(argv=None):
     )
     parser.add_argument("-n", "--size", type=int, default=200)
     parser.add_argument("-w", "--workers", type=int, default=min(cores, 8))
+    parser.add_argument("-r", "--rounds", type=int, default=3)
     parser.add_argument("-s", "--silent", action="store_true")
     options = parser.parse_args(argv)
-    size = ["--size", str(options.size), "--workers", str(options.workers)]
+    size = [
+        *("--size", str(options.size)),
+        *("--workers", str(options.workers)),
+        *("--rounds", str(options.rounds)),
+    ]
     if options.silent:
         size.append("--silent")
     failed = 0

@@ -74,60 +74,69 @@ def timed(run, *args):
     return time.perf_counter() - start
 
 
-class Table:
-    """Runs all arrangements and prints a line for each number of workers."""
+COLUMNS = {
+    "threads": (with_threads, False, False),
+    "result shared": (with_processes, False, True),
+    "all shared": (with_processes, True, True),
+}
 
-    def __init__(self, n, silent=False):
+
+class Table:
+    """The best of some rounds, for each arrangement and number of workers."""
+
+    def __init__(self, n, counts):
         self.n = n
-        self.silent = silent
+        self.counts = counts
         self.a, self.b = make(n, 1), make(n, 2)
         self.expected = zeros(n)
-        self.plain = timed(
-            multiply, self.a, self.b, self.expected, range(n)
-        )
-        self.wrong = 0
-        self.weights = {}  # (column, workers) -> weight
+        self.plain = float("inf")
+        self.seconds = {}  # (column, workers) -> seconds
+        self.wrong = []  # the same, of products that were not right
 
-    def say(self, *words):
-        if not self.silent:
-            print(*words, flush=True)
-
-    def measure(self, column, workers, run, a, b, c):
+    def measure(self, column, workers):
+        run, factors_shared, result_shared = COLUMNS[column]
+        a, b, c = self.a, self.b, zeros(self.n)
+        if factors_shared:
+            a, b = posh.share(a), posh.share(b)
+        if result_shared:
+            c = posh.share(c)
         seconds = timed(run, a, b, c, workers)
+        key = column, workers
+        self.seconds[key] = min(seconds, self.seconds.get(key, seconds))
         if c != self.expected:
-            self.wrong += 1
-            print(f"WRONG PRODUCT: {column}, {workers} workers")
-        weight = self.weights[column, workers] = 100 * seconds / self.plain
-        return f"{seconds:8.2f} {weight:6.1f}"
+            self.wrong.append(key)
 
-    def row(self, workers):
-        a, b, zero = self.a, self.b, zeros(self.n)
-        cells = [
-            self.measure("threads", workers, with_threads, a, b, zeros(self.n)),
-            self.measure(
-                "result", workers, with_processes, a, b, posh.share(zero)
-            ),
-            self.measure(
-                "all",
-                workers,
-                with_processes,
-                posh.share(a),
-                posh.share(b),
-                posh.share(zero),
-            ),
-        ]
-        self.say(f"{workers:7} ", "  ".join(cells))
+    def round(self):
+        seconds = timed(
+            multiply, self.a, self.b, self.expected, range(self.n)
+        )
+        self.plain = min(seconds, self.plain)
+        for workers in self.counts:
+            for column in COLUMNS:
+                self.measure(column, workers)
 
-    def run(self, counts):
+    def weight(self, column, workers):
+        return 100 * self.seconds[column, workers] / self.plain
+
+    def print(self):
         n = self.n
-        self.say(f"{n}x{n} matrices; seconds, and weights with a plain")
-        self.say(f"single-threaded run ({self.plain:.2f} s) as 100")
-        self.say("         threads          (a) result       (b) all three")
-        self.say("                          shared           shared")
-        self.say("workers ", "  ".join(["       s weight"] * 3))
-        for workers in counts:
-            self.row(workers)
-        return self.wrong
+        print(f"{n}x{n} matrices; seconds, and weights with a plain")
+        print(f"single-threaded run ({self.plain:.2f} s) as 100")
+        print("         threads          (a) result       (b) all three")
+        print("                          shared           shared")
+        print("workers ", "  ".join(["       s weight"] * 3))
+        for workers in self.counts:
+            cells = [
+                f"{self.seconds[column, workers]:8.2f}"
+                f" {self.weight(column, workers):6.1f}"
+                for column in COLUMNS
+            ]
+            print(f"{workers:7} ", "  ".join(cells))
+
+
+def numbers_of_workers(most):
+    counts = [w for w in (1, 2, 4, 8, 16, 32, 64, 128) if w <= most]
+    return counts if most in counts else counts + [most]
 
 
 def main(argv=None):
@@ -140,17 +149,23 @@ def main(argv=None):
     parser.add_argument(
         "-w", "--workers", type=int, default=min(cores, 8), help="at most"
     )
+    parser.add_argument(
+        "-r", "--rounds", type=int, default=3, help="the best one counts"
+    )
     parser.add_argument("-s", "--silent", action="store_true")
     options = parser.parse_args(argv)
-    if options.size < 1 or options.workers < 1:
-        parser.error("size and workers have to be positive")
-    counts = [w for w in (1, 2, 4, 8, 16, 32, 64) if w <= options.workers]
-    if options.workers not in counts:
-        counts.append(options.workers)
-    wrong = Table(options.size, options.silent).run(counts)
-    if wrong == 0 and not options.silent:
+    if min(options.size, options.workers, options.rounds) < 1:
+        parser.error("size, workers and rounds have to be positive")
+    table = Table(options.size, numbers_of_workers(options.workers))
+    for _ in range(options.rounds):
+        table.round()
+    if not options.silent:
+        table.print()
+    for column, workers in table.wrong:
+        print(f"WRONG PRODUCT: {column}, {workers} workers")
+    if not table.wrong and not options.silent:
         print("every product was checked and is right")
-    return wrong != 0
+    return bool(table.wrong)
 
 
 if __name__ == "__main__":

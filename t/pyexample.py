@@ -54,7 +54,7 @@ class ExampleTest(unittest.TestCase):
             self.assertIn("statuses [9, 0, 0]", self.right("killed.py"))
 
     def test_demo(self):
-        out = self.right("demo.py", "--size", "40")
+        out = self.right("demo.py", "--size", "40", "-r", "1")
         self.assertIn("Producers and consumers", out)
         self.assertTrue(out.endswith("all right\n"))
 

@@ -187,6 +187,9 @@ class BuiltinPolicyTest(unittest.TestCase):
         for policy in (posh.MONITOR, None, log):
             p = posh.share(make(policy)())
             self.assertIs(type(p).__synch__, policy)
+        for x in ([], {}):
+            self.assertIs(posh.share(x).__synch__, posh.MONITOR)
+        self.assertIsNone(posh.nslist.__synch__)
 
     def test_monitor_object(self):
         self.assertEqual(repr(posh.MONITOR), "posh.MONITOR")

@@ -20,6 +20,8 @@ for _view in ("Keys", "Values", "Items"):
 
 _T = TypeVar("_T")
 
+_posh.SharedList.__synch__ = _posh.SharedDict.__synch__ = MONITOR
+
 #: What policies are not called for: making, finding out about the type, and
 #: copies, which consist of other operations.
 _BARE = {
@@ -48,6 +50,7 @@ class nslist(_posh.SharedList[_T]):
     """
 
     __slots__ = ()
+    __synch__ = None
 
 
 nslist.__module__ = "posh"
