@@ -441,29 +441,32 @@ melt(struct posh__self *self)
  * it does not look at anything: as at a lock, what it has is under a monitor
  * or its own. */
 static bool
-make_way(struct posh__self *self, unsigned round)
+make_way(struct posh__self *self, unsigned *round)
 {
 	struct timespec moment = {0, 100000};
+	unsigned r = (*round)++;
 	bool any = false;
 
-	if (round % (ROUNDS / 4) == 0) {
+	if (r >= ROUNDS)
+		return false;
+	if (r % (ROUNDS / 4) == 0) {
 		any = posh__member_reap(self) > 0;
 		any |= melt(self);
 	}
 	if (any)
 		return true;
-	if (round == ROUNDS || !posh__span_limbo(self->h))
-		return false;
-	if (round)
-		nanosleep(&moment, NULL);
 	posh__begin(self, 3);
+	if (posh__span_closed(self))
+		nanosleep(&moment, NULL);
+	else
+		*round = ROUNDS; /* all that there is: the last try */
 	return true;
 }
 
 static int
 refill(struct posh__self *self, unsigned c)
 {
-	unsigned round;
+	unsigned round = 0;
 	int rc;
 
 	if (posh__peek(&self->t->remote)) {
@@ -473,9 +476,9 @@ refill(struct posh__self *self, unsigned c)
 	}
 	if (adopt_orphan(self, c))
 		return 0;
-	for (round = 0;; round++) {
+	for (;;) {
 		rc = new_span(self, c);
-		if (rc != -ENOMEM || !make_way(self, round))
+		if (rc != -ENOMEM || !make_way(self, &round))
 			return rc;
 		if (self->navail[c])
 			return 0;
@@ -525,7 +528,7 @@ reserve_run(struct posh__self *self, uint64_t bytes, uint64_t *out)
 	do
 		rc = posh__span_run(self, POSH__SPAN_RUN, (uint32_t)n,
 				    &self->t->span_busy, &first);
-	while (rc == -ENOMEM && make_way(self, round++));
+	while (rc == -ENOMEM && make_way(self, &round));
 	if (rc)
 		return rc;
 	s = posh__span_at(self->h, first);

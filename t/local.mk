@@ -44,6 +44,7 @@ C_TESTS = \
 	%D%/lock.t \
 	%D%/member-crash.t \
 	%D%/member.t \
+	%D%/refs.t \
 	%D%/stale.t \
 	%D%/storm.t \
 	%D%/value.t

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* Moments that only two threads or processes at once, or a full heap, make:
+ * who holds what, and who gives what back. */
+#include "config.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "actor.h"
+#include "posh.h"
+#include "ref.h"
+#include "tap.h"
+
+enum { BIG = 100000 };
+
+static char big[BIG];
+
+static posh_heap *
+heap_of(uint64_t max_size)
+{
+	struct posh_options opts = {sizeof(opts), max_size, 0, 0};
+	posh_heap *h;
+
+	if (posh_heap_create(&opts, &h))
+		abort();
+	return h;
+}
+
+/* Append big values: n of them, or until one fails.  How many? */
+static size_t
+fill(posh_heap *h, posh_handle list, size_t n)
+{
+	struct posh_value v = posh_bytes(big, BIG);
+	size_t i;
+
+	for (i = 0; i < n && posh_list_append(h, list, &v) == 0; i++)
+		;
+	return i;
+}
+
+struct reading {
+	posh_heap *h;
+	posh_handle list;
+	size_t n;
+};
+
+static int
+read_for_ever(struct actor *me, void *arg)
+{
+	struct reading *r = arg;
+	struct posh_value v;
+	size_t i;
+
+	actor_say(me, 'r');
+	for (i = 0;; i++)
+		posh_list_get(r->h, r->list, (int64_t)(i % r->n), &v);
+	return 0;
+}
+
+/* What is replaced in a heap that is nearly full is free as soon as those
+ * who are reading have finished a call. */
+static void
+test_full_while_read(void)
+{
+	struct reading r = {heap_of(4 << 20), {0}, 24};
+	struct posh_value v = posh_bytes(big, BIG);
+	struct actor a;
+	int i, failed = 0;
+
+	posh_list_new(r.h, &r.list);
+	ok(fill(r.h, r.list, r.n) == r.n, "a heap is nearly full");
+	actor_start(&a, ACTOR_ARMED, read_for_ever, &r);
+	actor_hear(&a);
+	for (i = 0; i < 300; i++)
+		failed += posh_list_set(r.h, r.list, i % (int)r.n, &v) != 0;
+	ok(!failed, "its values are replaced while another reads them: "
+		    "%d of 300 failed", failed);
+	actor_kill(&a);
+	actor_end(&a);
+	posh_heap_close(r.h);
+}
+
+static int
+fill_and_wait(struct actor *me, void *arg)
+{
+	struct reading *r = arg;
+	posh_handle list;
+
+	posh_list_new(r->h, &list);
+	fill(r->h, list, SIZE_MAX);
+	actor_say(me, 'f');
+	actor_hear(me);
+	return 0;
+}
+
+/* Who needs memory recovers the dead. */
+static void
+test_full_of_the_dead(void)
+{
+	struct reading r = {heap_of(4 << 20), {0}, 0};
+	struct actor a;
+
+	posh_list_new(r.h, &r.list);
+	actor_start(&a, ACTOR_ARMED, fill_and_wait, &r);
+	actor_hear(&a);
+	ok(fill(r.h, r.list, 1) == 0, "a process has filled the heap");
+	actor_kill(&a);
+	actor_end(&a);
+	ok(fill(r.h, r.list, 20) == 20, "its memory is free when it is dead");
+	posh_heap_close(r.h);
+}
+
+int
+main(void)
+{
+	test_full_while_read();
+	test_full_of_the_dead();
+	return tap_done();
+}
