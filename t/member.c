@@ -606,13 +606,13 @@ forking_thread(void *arg)
 	return rc ? "failed" : NULL;
 }
 
-static volatile bool stop;
+static posh__half stop;
 
 static void *
 busy_thread(void *arg)
 {
 	(void)arg;
-	while (!stop)
+	while (!posh__half_load(&stop))
 		if (posh_object_hold(heap, root) == 0)
 			posh_object_drop(heap, root);
 	return NULL;
@@ -632,7 +632,7 @@ forks_of_threads(void)
 		pthread_join(t[i], &rc);
 		bad += rc != NULL;
 	}
-	stop = true;
+	posh__half_store(&stop, 1);
 	pthread_join(busy, NULL);
 	reap();
 	ok(!bad && members() == before,
