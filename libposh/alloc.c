@@ -51,9 +51,9 @@
 /* Sizes grow by a quarter at most up to 16 KiB; beyond, as many blocks as
  * fit a span. */
 static const uint16_t sizes[] = {
-	16,   32,   48,   64,   80,   96,   112,   128,   160,   192,
-	224,  256,  320,  384,  448,  512,  640,   768,   896,   1024,
-	1280, 1536, 1792, 2048, 2560, 3072, 3584,  4096,  5120,  6528,
+	16,   32,   48,    64,    80,    96,    112,   128,  160,  192,
+	224,  256,  320,   384,   448,   512,   640,   768,  896,  1024,
+	1280, 1536, 1792,  2048,  2560,  3072,  3584,  4096, 5120, 6528,
 	8176, 9344, 10896, 13072, 16352, 21808, 32720,
 };
 
@@ -111,13 +111,13 @@ block_count(const struct posh__span *s)
 }
 
 /* list: head + 1:16 | bump:16 | free:16 | in avail:1; the owner's alone. */
-#define LIST_HEAD(l)  ((uint32_t)((l) & 0xffff))
+#define LIST_HEAD(l)  ((uint32_t)((l)&0xffff))
 #define LIST_BUMP(l)  ((uint32_t)((l) >> 16 & 0xffff))
 #define LIST_FREE(l)  ((uint32_t)((l) >> 32 & 0xffff))
 #define LIST_AVAIL(l) ((uint32_t)((l) >> 48 & 1))
-#define LIST(head, bump, nfree, avail) \
-	((uint64_t)(head) | (uint64_t)(bump) << 16 | \
-	 (uint64_t)(nfree) << 32 | (uint64_t)(avail) << 48)
+#define LIST(head, bump, nfree, avail)                                         \
+	((uint64_t)(head) | (uint64_t)(bump) << 16 | (uint64_t)(nfree) << 32 | \
+	 (uint64_t)(avail) << 48)
 
 static uint32_t
 index_of(const struct posh__span *s, uint64_t block)
@@ -218,8 +218,8 @@ sweep(struct posh__self *self, uint64_t n)
 		head = i + 1;
 		nfree++;
 	}
-	posh__store(&s->list, LIST(head, count, nfree,
-				   LIST_AVAIL(posh__peek(&s->list))));
+	posh__store(&s->list,
+		    LIST(head, count, nfree, LIST_AVAIL(posh__peek(&s->list))));
 }
 
 static void
@@ -230,8 +230,7 @@ list_span(struct posh__self *self, uint64_t n)
 	posh__store(&s->next, posh__peek(&self->t->spans));
 	posh__store(&s->prev, 0);
 	if (posh__peek(&self->t->spans))
-		posh__store(&posh__span_at(self->h,
-					   posh__peek(&self->t->spans))
+		posh__store(&posh__span_at(self->h, posh__peek(&self->t->spans))
 				     ->prev,
 			    n);
 	posh__store(&self->t->spans, n);
@@ -374,9 +373,9 @@ adopt_orphan(struct posh__self *self, unsigned c)
 		if (posh__load(posh__span_word(h, n)) != want)
 			continue;
 		posh__store(&self->t->span_busy, UINT64_C(1) << 32 | n);
-		if (!posh__cas(posh__span_word(h, n), want,
-			       POSH__SPAN_WORD(POSH__SPAN_OWNED, c, self->tid,
-					       0)))
+		if (!posh__cas(
+			    posh__span_word(h, n), want,
+			    POSH__SPAN_WORD(POSH__SPAN_OWNED, c, self->tid, 0)))
 			continue;
 		POSH_STEP("alloc.11");
 		posh__span_unmark(h, POSH__MAP_ORPHAN, n);

@@ -9,11 +9,9 @@
  * the block is free.  Then note its handle where recovery finds it, then
  * give birth to it, or put it back.
  *   -ENOMEM */
-int posh__block_reserve(struct posh__self *self, uint64_t bytes,
-			uint64_t *out);
+int posh__block_reserve(struct posh__self *self, uint64_t bytes, uint64_t *out);
 void posh__block_unreserve(struct posh__self *self, uint64_t block);
-void posh__block_birth(struct posh__self *self, uint64_t block,
-		       uint64_t links);
+void posh__block_birth(struct posh__self *self, uint64_t block, uint64_t links);
 
 /* Free a block that is DEAD(self). */
 void posh__block_free(struct posh__self *self, uint64_t block);

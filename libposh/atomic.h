@@ -41,7 +41,7 @@ extern void (*posh__step)(const char *name);
 
 /* Called ahead of each access: a test may have another member go on here. */
 extern void (*posh__access)(const volatile void *p, enum posh__access kind);
-#define POSH_ACCESS(p, kind) \
+#define POSH_ACCESS(p, kind)                                                   \
 	(posh__access ? posh__access((p), POSH__ACCESS_##kind) : (void)0)
 #else
 #define POSH_STEP(name)      ((void)0)

@@ -63,8 +63,8 @@ check_blocks(struct posh_heap *h, uint64_t n, struct check *c)
 	uint64_t size = (uint32_t)posh__peek(&s->word0);
 	uint64_t off = posh__peek(&s->blocks_off), i;
 
-	if (!size || size & 15 || off & 15 ||
-	    off < sizeof(*s) + 8 * count || off + count * size > POSH__SPAN) {
+	if (!size || size & 15 || off & 15 || off < sizeof(*s) + 8 * count ||
+	    off + count * size > POSH__SPAN) {
 		say(c, "span %llu has a wrong header", (unsigned long long)n);
 		return;
 	}
@@ -103,8 +103,7 @@ check_run(struct posh_heap *h, uint64_t n, uint64_t end, struct check *c)
 		if (posh__load(posh__span_word(h, n + i)) !=
 		    POSH__SPAN_WORD(POSH__SPAN_CONT, 0, 0, i))
 			say(c, "span %llu is not part of the run at %llu",
-			    (unsigned long long)(n + i),
-			    (unsigned long long)n);
+			    (unsigned long long)(n + i), (unsigned long long)n);
 }
 
 static void
@@ -127,8 +126,8 @@ check_spans(struct posh_heap *h, struct check *c)
 			check_run(h, n, end, c);
 			covered = n + POSH__SPAN_STAMP(w);
 		}
-		if (st == POSH__SPAN_RUN && !posh__load(&posh__span_at(h, n)
-								 ->state[0]))
+		if (st == POSH__SPAN_RUN &&
+		    !posh__load(&posh__span_at(h, n)->state[0]))
 			say(c, "the run at span %llu has no block",
 			    (unsigned long long)n);
 		if (st == POSH__SPAN_CONT && n >= covered)
@@ -268,12 +267,12 @@ check_links(struct posh__self *self, uint64_t block, uint64_t w,
 
 	if (links < refs)
 		say(c, "block %#llx (kind %u) has %llu links of %u",
-		    (unsigned long long)block, kind,
-		    (unsigned long long)links, refs);
+		    (unsigned long long)block, kind, (unsigned long long)links,
+		    refs);
 	if (links > refs && !(w & POSH__SUSPECT))
 		say(c, "block %#llx (kind %u) has %llu links, should be %u",
-		    (unsigned long long)block, kind,
-		    (unsigned long long)links, refs);
+		    (unsigned long long)block, kind, (unsigned long long)links,
+		    refs);
 	if (!links && !posh__held_anywhere(self, block))
 		say(c, "block %#llx (kind %u) lives for nobody",
 		    (unsigned long long)block, kind);
@@ -353,8 +352,7 @@ check_threads(struct posh__self *self, struct check *c)
 				say(c, "thread %u is free and owns something",
 				    tid);
 		} else if (tid != self->tid && posh__load(&t->opno) & 1) {
-			say(c, "thread %u is in the middle of something",
-			    tid);
+			say(c, "thread %u is in the middle of something", tid);
 		}
 	}
 }

@@ -49,8 +49,7 @@ same(const struct posh_value *a, const struct posh_value *b)
 
 /* Find a name from slot *from on; the names do not change. */
 static int
-find(posh_heap *h, posh_handle cls, const struct posh_value *name,
-     int64_t from)
+find(posh_heap *h, posh_handle cls, const struct posh_value *name, int64_t from)
 {
 	struct posh_value v;
 	int64_t i, n = posh_list_len(h, cls);
@@ -87,8 +86,8 @@ posh_class_slot(posh_heap *h, posh_handle cls, const struct posh_value *name,
 	if (rc == -ENOENT) {
 		int64_t n = posh_list_len(h, cls);
 
-		rc = n > POSH_CLASS_SLOTS ? -ERANGE :
-					    posh_list_append(h, cls, &v);
+		rc = n > POSH_CLASS_SLOTS ? -ERANGE
+					  : posh_list_append(h, cls, &v);
 		if (rc == 0)
 			rc = (int)n - 1;
 	}

@@ -134,8 +134,7 @@ posh__dlookup(struct posh__self *self, const struct posh__dview *v,
 			continue;
 		if (e - POSH__INDEX_FIRST >= v->used)
 			continue; /* stale, or being inserted */
-		rc = matches(self, &v->body->entry[e - POSH__INDEX_FIRST],
-			     key);
+		rc = matches(self, &v->body->entry[e - POSH__INDEX_FIRST], key);
 		if (rc < 0)
 			return rc;
 		if (rc) {

@@ -81,11 +81,10 @@ decide(struct posh__self *self, uint64_t object, posh__word *word)
 {
 	struct posh_heap *h = self->h;
 	uint64_t w = posh__load(word), claim, epoch;
-	uint64_t keep = w & (POSH__SUSPECT |
-			     POSH__SEQ_MASK << POSH__SEQ_SHIFT);
+	uint64_t keep = w & (POSH__SUSPECT | POSH__SEQ_MASK << POSH__SEQ_SHIFT);
 
-	if (POSH__LINKS(w) || (POSH__STATE(w) != POSH__LIVE &&
-			       POSH__STATE(w) != POSH__CONDEMNED))
+	if (POSH__LINKS(w) ||
+	    (POSH__STATE(w) != POSH__LIVE && POSH__STATE(w) != POSH__CONDEMNED))
 		return true;
 	/* Another's tag goes with another's claim: seq too. */
 	if (POSH__WHO(w) != self->tid)

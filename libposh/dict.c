@@ -31,6 +31,7 @@
 #include "config.h"
 
 #include "dict.h"
+#include "quick.h"
 
 static bool
 plain(uint64_t value)
@@ -121,8 +122,7 @@ run_entry(struct posh__self *self, struct posh__dview *v, uint64_t n,
 	posh__half_store(&v->index[posh__peek(&t->pos)],
 			 (uint32_t)n + POSH__INDEX_FIRST);
 	POSH_STEP("dict.3");
-	posh__store(&v->body->fill,
-		    posh__peek(&t->count) + POSH__FILL(1, 1));
+	posh__store(&v->body->fill, posh__peek(&t->count) + POSH__FILL(1, 1));
 	POSH_STEP("dict.4");
 	posh__store(&v->body->number, number + 1);
 	POSH_STEP("dict.5");
@@ -174,8 +174,8 @@ insert_vals(struct posh__self *self, uint64_t dict, struct posh__dview *v,
 
 /* Give the entry a value; val[1] holds it unless it is an immediate. */
 static void
-replace(struct posh__self *self, uint64_t dict, struct posh__entry *e,
-	bool imm, uint64_t value)
+replace(struct posh__self *self, uint64_t dict, struct posh__entry *e, bool imm,
+	uint64_t value)
 {
 	if (imm && plain(posh__peek(&e->value))) {
 		posh__write_begin(self, dict);
@@ -472,8 +472,8 @@ stage_of(struct posh__self *self)
 
 /* Look a stored key up.  Nonsense counts as not found. */
 static void
-lookup_word(struct posh__self *self, const struct posh__dview *v,
-	    uint64_t word, struct posh__place *at, uint64_t *hash)
+lookup_word(struct posh__self *self, const struct posh__dview *v, uint64_t word,
+	    struct posh__place *at, uint64_t *hash)
 {
 	struct posh_value in;
 	struct posh__key key;
@@ -482,8 +482,7 @@ lookup_word(struct posh__self *self, const struct posh__dview *v,
 	at->found = false;
 	at->pos = 0;
 	*hash = 0;
-	if (posh__value_decode(self, word, &in) ||
-	    posh__key(self, &in, &key))
+	if (posh__value_decode(self, word, &in) || posh__key(self, &in, &key))
 		return;
 	*hash = key.hash;
 	posh__dlookup(self, v, &key, at);
@@ -497,8 +496,7 @@ run_update_set(struct posh__self *self, struct posh__dview *v, uint64_t i)
 
 	posh__store(&v->body->entry[posh__peek(&t->pos)].value,
 		    posh__peek(&t->aux));
-	posh__store(&stage_of(self)->slot[2 * i + 1],
-		    posh__peek(&t->oldval));
+	posh__store(&stage_of(self)->slot[2 * i + 1], posh__peek(&t->oldval));
 	POSH_STEP("dict.12");
 }
 
@@ -547,13 +545,13 @@ run_update(struct posh__self *self, uint64_t dict, uint64_t op)
 			posh__store(&t->pos, at.found ? at.entry : at.pos);
 			posh__store(&t->aux, value);
 			posh__store(&t->count, POSH__FILL(v.used, v.live));
-			posh__store(&t->oldval,
-				    at.found ? posh__peek(
-						       &v.body->entry[at.entry]
-								.value) :
-					       key);
-			op = (at.found ? POSH__OP_UPDATESET :
-					 POSH__OP_UPDATEINS) |
+			posh__store(
+				&t->oldval,
+				at.found ? posh__peek(&v.body->entry[at.entry]
+							       .value)
+					 : key);
+			op = (at.found ? POSH__OP_UPDATESET
+				       : POSH__OP_UPDATEINS) |
 			     i << 8;
 		}
 		posh__op_next(self, op);
@@ -589,13 +587,13 @@ body_of_stage(struct posh__self *self, size_t n)
 	if (rc)
 		return rc;
 	b = posh__dbody_at(self->h, posh__peek(&self->t->newbody));
-	v = (struct posh__dview){b,
-				 (posh__half *)&b->entry[posh__half_load(
-					 &b->capacity)],
-				 (UINT32_C(1) << b->flags) - 1,
-				 0,
-				 0,
-				 posh__half_load(&b->capacity)};
+	v = (struct posh__dview){
+		b,
+		(posh__half *)&b->entry[posh__half_load(&b->capacity)],
+		(UINT32_C(1) << b->flags) - 1,
+		0,
+		0,
+		posh__half_load(&b->capacity)};
 	for (i = 0; i < n; i++) {
 		uint64_t key = posh__peek(&stage_of(self)->slot[2 * i]);
 
@@ -612,8 +610,8 @@ body_of_stage(struct posh__self *self, size_t n)
 }
 
 int
-posh_dict_update(posh_heap *h, posh_handle o, struct posh_value *item,
-		 size_t n, unsigned flags)
+posh_dict_update(posh_heap *h, posh_handle o, struct posh_value *item, size_t n,
+		 unsigned flags)
 {
 	struct posh__self *self;
 	struct posh__dview v;
@@ -655,8 +653,7 @@ posh__dict_finish(struct posh__self *self, uint64_t op)
 	if (!posh__block_word(self->h, dict) ||
 	    posh__object(self->h, dict)->kind != POSH__KIND_DICT ||
 	    posh__dview(self->h, dict, &v) || !v.body ||
-	    posh__load(&t->body) !=
-		    (uint64_t)((char *)v.body - self->h->base))
+	    posh__load(&t->body) != (uint64_t)((char *)v.body - self->h->base))
 		return;
 	if ((op & 0xff) < POSH__OP_UPDATE &&
 	    (posh__load(&t->index) >= v.capacity ||

@@ -55,9 +55,8 @@ read_get(struct posh__self *self, uint64_t dict, void *arg)
 	if (!g->out)
 		return 0;
 	posh__scratch_reset(self);
-	return posh__read_value(self,
-				posh__load(&v.body->entry[at.entry].value),
-				g->out);
+	return posh__read_value(
+		self, posh__load(&v.body->entry[at.entry].value), g->out);
 }
 
 int

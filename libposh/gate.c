@@ -35,8 +35,8 @@ static posh__half *
 gate_half(struct posh_heap *h)
 {
 	/* The low half of the word, where the name is. */
-	return (posh__half *)&h->hdr->gate + (__BYTE_ORDER__ ==
-					      __ORDER_BIG_ENDIAN__);
+	return (posh__half *)&h->hdr->gate +
+	       (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
 }
 
 void

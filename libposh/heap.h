@@ -15,26 +15,26 @@ struct posh__self;
 
 /* What this process keeps of the holds it has; see hold.h. */
 struct posh__holds {
-	posh__half lock;      /* private; 0 or 1, 2: somebody sleeps */
-	unsigned bits;        /* log2 of the table's entries */
-	uint64_t table;       /* offset of the shared table */
-	uint64_t used;        /* entries that are not 0, tombs too */
-	uint64_t live;        /* entries in a state */
-	uint32_t *count;      /* users of each entry */
+	posh__half lock; /* private; 0 or 1, 2: somebody sleeps */
+	unsigned bits;   /* log2 of the table's entries */
+	uint64_t table;  /* offset of the shared table */
+	uint64_t used;   /* entries that are not 0, tombs too */
+	uint64_t live;   /* entries in a state */
+	uint32_t *count; /* users of each entry */
 };
 
 struct posh_heap {
 	char *base;
 	struct posh__header *hdr; /* == base */
 	struct posh__member *member;
-	uint32_t index;   /* of the member entry */
-	bool closed;      /* calls return -ESHUTDOWN */
-	bool threads;     /* more than one has been here: see hold.c */
-	uint64_t serial;  /* of the attachment; UINT64_MAX when closed */
-	bool fences;      /* no membarrier: fence at each entry */
+	uint32_t index;     /* of the member entry */
+	bool closed;        /* calls return -ESHUTDOWN */
+	bool threads;       /* more than one has been here: see hold.c */
+	uint64_t serial;    /* of the attachment; UINT64_MAX when closed */
+	bool fences;        /* no membarrier: fence at each entry */
 	posh__word *cookie; /* in a page that a fork wipes; 1 */
 	pthread_key_t key;  /* the thread's struct posh__self */
-	uint64_t limit;   /* cached hdr->size; see posh__inside */
+	uint64_t limit;     /* cached hdr->size; see posh__inside */
 	struct posh__holds holds;
 	void *(*before)(void *);
 	void (*after)(void *, void *);
@@ -55,7 +55,7 @@ struct posh_heap {
 	pthread_mutex_t lock; /* of selves and of attach in this process */
 	struct posh__self *selves;
 	struct posh_heap *next; /* of the process's list of heaps */
-	int child_token;  /* fork: made in prepare */
+	int child_token;        /* fork: made in prepare */
 	uint32_t child_index, child_tid;
 };
 

@@ -69,7 +69,7 @@ enum { FIRST_BITS = POSH__SPAN_BITS - 3 }; /* one span of 8-byte entries */
 #define ENTRY(st, object) ((uint64_t)(st) << POSH__HOLD_SHIFT | (object))
 #define TABLE(bits, n)    ((uint64_t)(bits) << 48 | (n))
 #define TABLE_BITS(w)     ((unsigned)((w) >> 48))
-#define TABLE_SPAN(w)     ((w) & 0xffffffff)
+#define TABLE_SPAN(w)     ((w)&0xffffffff)
 
 /* A process with one thread needs no lock.  threads is set once, by the
  * second thread, while the first is in no call. */
@@ -499,8 +499,7 @@ posh__holds_create(struct posh__self *self)
 	h->holds.count = calloc(sizeof(uint32_t), UINT64_C(1) << FIRST_BITS);
 	if (!h->holds.count)
 		return -ENOMEM;
-	rc = posh__span_run(self, POSH__SPAN_HOLDS, 1, &self->t->span_busy,
-			    &n);
+	rc = posh__span_run(self, POSH__SPAN_HOLDS, 1, &self->t->span_busy, &n);
 	if (rc) {
 		free(h->holds.count);
 		h->holds.count = NULL;

@@ -5,7 +5,7 @@
  * have their body. */
 #include "config.h"
 
-#include "op.h"
+#include "quick.h"
 
 static bool
 plain(uint64_t value)
@@ -23,14 +23,13 @@ instance_at(posh_heap *h, posh_handle o, struct posh__instance **out)
 		return rc;
 	*out = posh__at(h, o.off);
 	return posh__inside(h, o.off,
-			    sizeof(**out) + 8 * (uint64_t)(*out)->head.flags) ?
-		       0 :
-		       -EUCLEAN;
+			    sizeof(**out) + 8 * (uint64_t)(*out)->head.flags)
+		       ? 0
+		       : -EUCLEAN;
 }
 
 int
-posh_instance_new(posh_heap *h, posh_handle cls, size_t slots,
-		  posh_handle *out)
+posh_instance_new(posh_heap *h, posh_handle cls, size_t slots, posh_handle *out)
 {
 	struct posh__self *self;
 	struct posh__instance *p;
@@ -44,8 +43,7 @@ posh_instance_new(posh_heap *h, posh_handle cls, size_t slots,
 		rc = -EINVAL;
 	if (rc == 0)
 		rc = posh__object_new(self, sizeof(*p) + 8 * slots,
-				      POSH__KIND_INSTANCE, (unsigned)slots,
-				      &b);
+				      POSH__KIND_INSTANCE, (unsigned)slots, &b);
 	if (rc == 0) {
 		posh__hold_confirm(self, b);
 		p = posh__at(h, b);
@@ -222,8 +220,8 @@ posh_instance_extra(posh_heap *h, posh_handle o, unsigned create,
 	struct posh__instance *p;
 	struct posh_value v;
 	struct get g = {NULL, &v};
-	int rc = create ? posh__enter_write(h, &self) :
-			  posh__enter_read(h, &self);
+	int rc = create ? posh__enter_write(h, &self)
+			: posh__enter_read(h, &self);
 
 	if (rc)
 		return rc;

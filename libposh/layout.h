@@ -25,8 +25,8 @@
 #define POSH__SPAN_BITS 16
 #define POSH__SPAN      (UINT64_C(1) << POSH__SPAN_BITS)
 #define POSH__MEMBERS   4096
-#define POSH__THREADS   32767 /* entry 0 is nobody */
-#define POSH__CHUNK     UINT64_C(0x10000) /* tables are allocated by these */
+#define POSH__THREADS   32767              /* entry 0 is nobody */
+#define POSH__CHUNK     UINT64_C(0x10000)  /* tables are allocated by these */
 #define POSH__GROW      UINT64_C(0x200000) /* and the heap by these */
 
 /* The byte of the heap's file that member m locks for life. */
@@ -95,12 +95,12 @@ enum {
 struct posh__member {
 	posh__word state;
 	posh__word pid;
-	posh__word start; /* start time of the process, in clock ticks */
-	posh__word pidns; /* inode of its pid namespace */
-	posh__word boot;  /* hash of the boot id */
+	posh__word start;  /* start time of the process, in clock ticks */
+	posh__word pidns;  /* inode of its pid namespace */
+	posh__word boot;   /* hash of the boot id */
 	posh__word reaper; /* {gen:32, thread entry:32} of who recovers it */
 	uint8_t pad0[64 - 48];
-	posh__word holds; /* {log2 of entries:16, first span:48} or 0 */
+	posh__word holds;      /* {log2 of entries:16, first span:48} or 0 */
 	posh__word holds_busy; /* the table that holds replaces, or 0 */
 	uint8_t pad1[192 - 16];
 };
@@ -124,8 +124,8 @@ enum {
 struct posh__thread {
 	posh__word state;
 	posh__word active;
-	posh__word waits; /* handle of the monitor it waits for */
-	posh__word spans; /* number of the first span it owns */
+	posh__word waits;     /* handle of the monitor it waits for */
+	posh__word spans;     /* number of the first span it owns */
 	posh__word span_busy; /* the span it is claiming or giving up */
 	posh__word seen_deaths;
 	uint8_t pad0[64 - 48];
@@ -194,12 +194,12 @@ enum {
 struct posh__span {
 	posh__word word0; /* blocks:16 << 32 | block bytes:32 (of a run 0) */
 	posh__word blocks_off; /* offset in the span of block 0 */
-	posh__word inverse; /* ceil(2^32 / block bytes) */
-	posh__word remote; /* blocks freed by others since the last sweep */
+	posh__word inverse;    /* ceil(2^32 / block bytes) */
+	posh__word remote;     /* blocks freed by others since the last sweep */
 	posh__word next, prev; /* the owner's spans; numbers, 0 ends */
-	posh__word list; /* the owner's free list: see alloc.c */
-	posh__word bytes; /* of a run: size of its block */
-	posh__word state[]; /* the refcount table */
+	posh__word list;       /* the owner's free list: see alloc.c */
+	posh__word bytes;      /* of a run: size of its block */
+	posh__word state[];    /* the refcount table */
 };
 
 /* State word of a block:
@@ -260,7 +260,7 @@ enum {
 	POSH__KIND_COMPLEX = 19,
 	POSH__KIND_BOXTUPLE = 20,
 	POSH__KIND_BOXES = 31,
-	POSH__KIND_BODY = 32, /* a list's slots */
+	POSH__KIND_BODY = 32,  /* a list's slots */
 	POSH__KIND_DBODY = 33, /* a dict's index and entries */
 };
 

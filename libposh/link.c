@@ -35,7 +35,7 @@
 
 #define STEP_ACTIVE (UINT64_C(1) << 53)
 #define STEP_MINUS  (UINT64_C(1) << 52)
-#define STEP(block, seq, bits) \
+#define STEP(block, seq, bits)                                                 \
 	((block) >> 4 | (uint64_t)(seq) << 44 | (bits) | STEP_ACTIVE)
 #define STEP_BLOCK(s) (((s) & ((UINT64_C(1) << 44) - 1)) << 4)
 #define STEP_SEQ(s)   ((unsigned)((s) >> 44 & 0xff))
@@ -72,8 +72,7 @@ posh__link(struct posh__self *self, uint64_t object, posh__word *owner,
 		if (POSH__LINKS(w) == POSH__LINKS_MASK)
 			break; /* immortal */
 		/* A claim of a free check ends here: LIVE. */
-		n = POSH__WORD(POSH__LIVE, self->tid, seq,
-			       POSH__LINKS(w) + 1) |
+		n = POSH__WORD(POSH__LIVE, self->tid, seq, POSH__LINKS(w) + 1) |
 		    (w & POSH__SUSPECT);
 		posh__store(&t->step, STEP(object, seq, 0));
 		POSH_STEP("link.1");
@@ -223,8 +222,8 @@ settle_step(struct posh__self *self)
 			posh__store(owner,
 				    POSH__TAGGED(POSH__TAG_OBJECT, block));
 		}
-	} else if (minus ? posh__load(owner) != POSH__EMPTY :
-			   POSH__PAYLOAD(posh__load(owner)) != block) {
+	} else if (minus ? posh__load(owner) != POSH__EMPTY
+			 : POSH__PAYLOAD(posh__load(owner)) != block) {
 		/* Perhaps.  One too many is mended; one too few never. */
 		posh__store(owner, POSH__EMPTY);
 		suspect(word);

@@ -32,7 +32,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "op.h"
+#include "quick.h"
 
 static bool
 plain(uint64_t value)
@@ -111,10 +111,9 @@ make_body(struct posh__self *self, uint64_t n)
 	rc = posh__body_alloc(self, bytes, POSH__KIND_BODY);
 	if (rc)
 		return rc;
-	posh__half_store(
-		&posh__body_at(self->h, posh__peek(&self->t->newbody))
-			 ->capacity,
-		(uint32_t)((bytes - sizeof(struct posh__body)) / 8));
+	posh__half_store(&posh__body_at(self->h, posh__peek(&self->t->newbody))
+				  ->capacity,
+			 (uint32_t)((bytes - sizeof(struct posh__body)) / 8));
 	return 0;
 }
 
@@ -737,8 +736,7 @@ run_delete(struct posh__self *self, struct posh__body *b, uint64_t op)
 
 /* Remove from .. to - 1, inside the monitor. */
 static void
-delete_range(struct posh__self *self, uint64_t list, uint64_t from,
-	     uint64_t to)
+delete_range(struct posh__self *self, uint64_t list, uint64_t from, uint64_t to)
 {
 	struct posh__body *b = body_of(self, list);
 
@@ -816,8 +814,8 @@ posh_list_delete(posh_heap *h, posh_handle o, size_t from, size_t to)
 
 /* newbody: the list without from .. to - 1 and with the stage's values. */
 static int
-splice_body(struct posh__self *self, uint64_t list, uint64_t from,
-	    uint64_t to, uint64_t n)
+splice_body(struct posh__self *self, uint64_t list, uint64_t from, uint64_t to,
+	    uint64_t n)
 {
 	struct posh__body *old = body_of(self, list), *new, *stage;
 	uint64_t len = length_of(old), rest = len - to;
@@ -957,9 +955,9 @@ finish_append(struct posh__self *self, struct posh__body *b, uint64_t op)
 	} else if (op == POSH__OP_APPEND) {
 		posh__store(&t->val[0], POSH__EMPTY);
 	} else if (posh__load(&t->stage)) {
-		posh__store(&posh__body_at(self->h, posh__load(&t->stage))
-				     ->length,
-			    0);
+		posh__store(
+			&posh__body_at(self->h, posh__load(&t->stage))->length,
+			0);
 	}
 }
 

@@ -31,8 +31,7 @@ void posh__mutex_unlock(struct posh__self *self, posh__half *w);
 
 /* The dead thread of this name left the monitor of an object locked: make an
  * odd sequence even (the next value), and free the word.  Recovery only. */
-void posh__lock_break(struct posh__self *self, uint64_t object,
-		      uint32_t name);
+void posh__lock_break(struct posh__self *self, uint64_t object, uint32_t name);
 
 /* Open every monitor, and every lock of the heap, that the dead thread with
  * this entry and name has.  Its intent is settled before. */

@@ -88,8 +88,8 @@ posh__object_make(struct posh__self *self, struct posh_value *in,
 
 	if (!bytes)
 		return -EINVAL;
-	rc = born_linked(self, bytes, in->kind,
-			 inst ? (unsigned)in->size : 0, owner);
+	rc = born_linked(self, bytes, in->kind, inst ? (unsigned)in->size : 0,
+			 owner);
 	if (rc)
 		return rc;
 	b = POSH__PAYLOAD(posh__peek(owner));
@@ -141,8 +141,8 @@ posh_object_kind(posh_heap *h, posh_handle o)
 	if (w && POSH__STATE(posh__load(w)) != POSH__FREE)
 		kind = posh__object(h, o.off)->kind;
 	posh__leave(self);
-	return kind <= POSH_KIND_INSTANCE ? (enum posh_kind)kind :
-					    POSH_KIND_NONE;
+	return kind <= POSH_KIND_INSTANCE ? (enum posh_kind)kind
+					  : POSH_KIND_NONE;
 }
 
 int

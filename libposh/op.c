@@ -22,15 +22,10 @@
  *   op.8   the stage owns nothing          as op.6
  *   op.9   trash is the old body           recovery unlinks and frees it
  *   op.10  released                        nothing is owned
- *   op.11  a quick change is announced     recovery looks at the monitor
- *   op.12  it has the monitor              recovery opens it
- *   op.13  the sequence is odd             recovery makes it even
- *   op.14  the sequence is even            recovery opens the monitor
- *   op.15  the monitor is open             recovery looks at it
  */
 #include "config.h"
 
-#include "op.h"
+#include "quick.h"
 
 void
 posh__quick_wake(struct posh__self *self, struct posh__object *o)

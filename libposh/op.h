@@ -75,8 +75,8 @@ int posh__body_alloc(struct posh__self *self, uint64_t bytes, uint16_t kind);
  * monitor.  Of the old one, the values from .. to - 1 of each row go; with
  * disown the values of the stage are in the new one.  The caller ends with
  * posh__release, after the unlock. */
-void posh__body_swap(struct posh__self *self, uint64_t container,
-		     uint64_t from, uint64_t to, bool disown);
+void posh__body_swap(struct posh__self *self, uint64_t container, uint64_t from,
+		     uint64_t to, bool disown);
 
 /* Replace the value of a slot of the container, inside its monitor, by
  * val[k], which gets the old one. */
@@ -92,11 +92,9 @@ static inline int
 posh__object_is(struct posh_heap *h, posh_handle o, unsigned kind)
 {
 	if (__builtin_expect(o.off & 15 ||
-				     o.off < h->hdr->first
-						     << POSH__SPAN_BITS ||
-				     !posh__inside(
-					     h, o.off,
-					     sizeof(struct posh__object)),
+				     o.off < h->hdr->first << POSH__SPAN_BITS ||
+				     !posh__inside(h, o.off,
+						   sizeof(struct posh__object)),
 			     0))
 		return -EINVAL;
 	return posh__object(h, o.off)->kind == kind ? 0 : -EINVAL;
@@ -129,47 +127,7 @@ int posh__read_value(struct posh__self *self, uint64_t value,
 /* If value is an object's, which a slot had while the sequence was seq, an
  * even number: hold it.  False: it is not, or is there no more. */
 bool posh__read_object(struct posh__self *self, struct posh__object *container,
-		      uint64_t seq, uint64_t value, struct posh_value *out);
-
-/* A change of one word by a plain one needs no intent and cannot wait: the
- * monitor without the private list, if it is free and the thread is inside
- * none. */
-static inline bool
-posh__quick_begin(struct posh__self *self, struct posh__object *o)
-{
-	posh__word *held = &self->t->held[0];
-
-	if (self->nheld)
-		return false;
-	posh__store(held, (uint64_t)((char *)o - self->h->base));
-	POSH_STEP("op.11");
-	if (!posh__half_cas(&o->lock, 0, self->name)) {
-		posh__store(held, 0);
-		return false;
-	}
-	POSH_STEP("op.12");
-	posh__store(&o->seq, posh__peek(&o->seq) | 1);
-	POSH_STEP("op.13");
-	posh__store_fence();
-	return true;
-}
-
-void posh__quick_wake(struct posh__self *self, struct posh__object *o);
-
-static inline void
-posh__quick_end(struct posh__self *self, struct posh__object *o)
-{
-	posh__store(&o->seq, posh__peek(&o->seq) + 1);
-	POSH_STEP("op.14");
-	/* A plain store: a waiter that sets its bit in between sleeps on a
-	 * word that is 0, or 5 ms (wait.c). */
-	if (__builtin_expect(posh__half_load(&o->lock) == self->name, 1))
-		posh__half_store(&o->lock, 0);
-	else
-		posh__quick_wake(self, o);
-	POSH_STEP("op.15");
-	posh__store(&self->t->held[0], 0);
-}
+		       uint64_t seq, uint64_t value, struct posh_value *out);
 
 /* The fast path: a valid read of one word, or false. */
 static inline bool

@@ -102,8 +102,7 @@ struct posh_options {
  *   -ENOMEM  there is no memory or address space for it
  *   -EMFILE, -ENFILE
  * Since 0.1. */
-POSH_API int posh_heap_create(const struct posh_options *opts,
-			      posh_heap **out);
+POSH_API int posh_heap_create(const struct posh_options *opts, posh_heap **out);
 
 /* Open the heap of that name, or make it (opts->flags).  Opening one that
  * this process has open gives the same attachment, counted.  The caller
@@ -156,8 +155,7 @@ struct posh_stats {
 
 /* Fill the first size bytes of *out.  Walks the heap: time goes with its
  * size; the figures of a heap in use are not of one moment.  Since 0.1. */
-POSH_API int posh_heap_stats(posh_heap *h, struct posh_stats *out,
-			     size_t size);
+POSH_API int posh_heap_stats(posh_heap *h, struct posh_stats *out, size_t size);
 
 /* Recover every member that died, and recount every suspect.  Returns how
  * many members were recovered.
@@ -221,16 +219,16 @@ enum posh_type {
 	POSH_ELLIPSIS, /* Python's ... */
 	POSH_OBJECT,   /* object, kind */
 	POSH_NEW,      /* input only: an empty object of kind, made in place;
-	                  object is set to its handle, of which the container
-	                  owns the only reference.  For an instance, size is
-	                  its number of slots and object its class. */
+			  object is set to its handle, of which the container
+			  owns the only reference.  For an instance, size is
+			  its number of slots and object its class. */
 };
 
 enum posh_kind {
 	POSH_KIND_NONE = 0,
 	POSH_KIND_LIST = 1,
 	POSH_KIND_DICT = 2,
-	POSH_KIND_TUPLE = 3,    /* a tuple that has objects in it */
+	POSH_KIND_TUPLE = 3, /* a tuple that has objects in it */
 	POSH_KIND_INSTANCE = 4,
 };
 
@@ -402,8 +400,7 @@ POSH_API int64_t posh_list_read(posh_heap *h, posh_handle o, size_t start,
  * frees with free(); texts and bytes lie in the thread's buffer.  Returns
  * how many.  Since 0.1. */
 POSH_API int64_t posh_list_snapshot(posh_heap *h, posh_handle o,
-				    struct posh_value **out,
-				    uint64_t *version);
+				    struct posh_value **out, uint64_t *version);
 
 /* Replace element i (negative: from the end).
  *   -ERANGE
@@ -421,8 +418,8 @@ POSH_API int posh_list_insert(posh_heap *h, posh_handle o, int64_t i,
 			      struct posh_value *v);
 
 /* Append n values: all or none.  Since 0.1. */
-POSH_API int posh_list_extend(posh_heap *h, posh_handle o,
-			      struct posh_value *v, size_t n);
+POSH_API int posh_list_extend(posh_heap *h, posh_handle o, struct posh_value *v,
+			      size_t n);
 
 /* Remove element i (negative: from the end); the value goes to *out unless
  * that is NULL.  Needs no memory in the heap.
@@ -445,9 +442,8 @@ POSH_API int posh_list_splice(posh_heap *h, posh_handle o, size_t from,
  *   -EINVAL  order is no permutation of 0 .. n - 1
  *   -ESTALE  the version is not this one any more, or n not the length
  * Since 0.1. */
-POSH_API int posh_list_permute(posh_heap *h, posh_handle o,
-			       const size_t *order, size_t n,
-			       uint64_t version);
+POSH_API int posh_list_permute(posh_heap *h, posh_handle o, const size_t *order,
+			       size_t n, uint64_t version);
 
 /* Make room for n elements in all.  Since 0.1. */
 POSH_API int posh_list_reserve(posh_heap *h, posh_handle o, size_t n);
@@ -475,15 +471,14 @@ POSH_API int posh_dict_get(posh_heap *h, posh_handle o,
 
 /* Set the value of a key.  A key that is there stays the one it was, as in
  * Python.  Returns 1 if the key is new, otherwise 0.  Since 0.1. */
-POSH_API int posh_dict_set(posh_heap *h, posh_handle o,
-			   struct posh_value *key, struct posh_value *v);
+POSH_API int posh_dict_set(posh_heap *h, posh_handle o, struct posh_value *key,
+			   struct posh_value *v);
 
 /* Set the value of a key that is not there, in one operation, and read the
  * value that is there afterwards into *out.  Returns as posh_dict_set.
  * Since 0.1. */
 POSH_API int posh_dict_setdefault(posh_heap *h, posh_handle o,
-				  struct posh_value *key,
-				  struct posh_value *v,
+				  struct posh_value *key, struct posh_value *v,
 				  struct posh_value *out);
 
 /* Remove a key; its value goes to *out unless that is NULL.  Needs no memory
@@ -517,22 +512,21 @@ POSH_API int posh_dict_update(posh_heap *h, posh_handle o,
  * posh_list_read.  Items set meanwhile by anybody come or do not come; an
  * item that is there throughout comes exactly once.  Returns how many.
  * Since 0.1. */
-POSH_API int64_t posh_dict_read(posh_heap *h, posh_handle o,
-				uint64_t *cursor, size_t n, unsigned flags,
+POSH_API int64_t posh_dict_read(posh_heap *h, posh_handle o, uint64_t *cursor,
+				size_t n, unsigned flags,
 				struct posh_value *item, uint64_t *version);
 
 /* The same backwards; *cursor is UINT64_MAX at first.  Since 0.1. */
 POSH_API int64_t posh_dict_read_back(posh_heap *h, posh_handle o,
-				     uint64_t *cursor, size_t n,
-				     unsigned flags, struct posh_value *item,
+				     uint64_t *cursor, size_t n, unsigned flags,
+				     struct posh_value *item,
 				     uint64_t *version);
 
 /* Read the whole dict as of one moment into an array of keys and values by
  * turns, which the caller frees with free().  Returns how many items.
  * Since 0.1. */
 POSH_API int64_t posh_dict_snapshot(posh_heap *h, posh_handle o,
-				    struct posh_value **out,
-				    uint64_t *version);
+				    struct posh_value **out, uint64_t *version);
 
 /*
  * TUPLES
@@ -589,8 +583,8 @@ POSH_API int posh_instance_new(posh_heap *h, posh_handle cls, size_t slots,
 
 /* Return the class of an instance, and how many slots it has room for.
  * Since 0.1. */
-POSH_API int posh_instance_class(posh_heap *h, posh_handle o,
-				 posh_handle *cls, size_t *slots);
+POSH_API int posh_instance_class(posh_heap *h, posh_handle o, posh_handle *cls,
+				 size_t *slots);
 
 /* Read a slot.
  *   -ENOENT  it is empty

@@ -42,8 +42,7 @@ membarrier(int cmd)
 void
 posh__barrier_register(struct posh_heap *h)
 {
-	h->fences =
-		membarrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED) != 0;
+	h->fences = membarrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED) != 0;
 }
 
 bool

@@ -98,8 +98,7 @@ settled(struct posh__self *self, int rc)
 }
 
 int
-posh__read(struct posh__self *self, uint64_t object, posh__reader *f,
-	   void *arg)
+posh__read(struct posh__self *self, uint64_t object, posh__reader *f, void *arg)
 {
 	struct posh__object *o = posh__object(self->h, object);
 	int tries, rc;

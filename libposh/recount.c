@@ -56,8 +56,7 @@ posh__recount(struct posh__self *self)
 }
 
 static void
-is_suspect(struct posh__self *self, uint64_t block, posh__word *word,
-	   void *arg)
+is_suspect(struct posh__self *self, uint64_t block, posh__word *word, void *arg)
 {
 	(void)self;
 	(void)block;

@@ -8,10 +8,10 @@
 #define POSH__STATE(w) ((unsigned)((w) >> POSH__STATE_SHIFT & POSH__STATE_MASK))
 #define POSH__WHO(w)   ((uint32_t)((w) >> POSH__WHO_SHIFT & POSH__WHO_MASK))
 #define POSH__SEQ(w)   ((unsigned)((w) >> POSH__SEQ_SHIFT & POSH__SEQ_MASK))
-#define POSH__LINKS(w) ((w) & POSH__LINKS_MASK)
-#define POSH__WORD(st, who, seq, links) \
-	((uint64_t)(st) << POSH__STATE_SHIFT | \
-	 (uint64_t)(who) << POSH__WHO_SHIFT | \
+#define POSH__LINKS(w) ((w)&POSH__LINKS_MASK)
+#define POSH__WORD(st, who, seq, links)                                        \
+	((uint64_t)(st) << POSH__STATE_SHIFT |                                 \
+	 (uint64_t)(who) << POSH__WHO_SHIFT |                                  \
 	 (uint64_t)(seq) << POSH__SEQ_SHIFT | (uint64_t)(links))
 
 /* hold.c: the table of the member's holds. */

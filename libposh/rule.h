@@ -9,35 +9,35 @@
 #define POSH_RULE_H
 
 /* The name of a rule, and what happens without it. */
-#define POSH__RULES(X) \
+#define POSH__RULES(X)                                                         \
 	X(ENTER_FENCE, "a hold and its unlinker miss each other: freed early") \
-	X(DROP_FENCE, "a drop and an unlink miss each other: never freed") \
-	X(CANCEL, "a hold given up without a free check: never freed") \
-	X(RESET, "a claimed object is linked and stays claimed") \
-	X(STEAL, "a checker leaves it to one that has looked: never freed") \
-	X(SCAN, "an object dies that somebody holds") \
-	X(ENTRY, "a hold goes before its check: nobody knows after a death") \
-	X(DROPPING, "two that drop find each other: never freed") \
-	X(DYING, "a check nobody knows of after a death: never freed") \
-	X(REACQUIRE, "a drop erases a hold that a thread took again") \
-	X(ENTERING, "a child inherits a hold of what may be dead") \
-	X(ALLOCATING, "a block is born that nobody knows of: never freed") \
-	X(RAW, "a block's former life is taken for its present one") \
-	X(JOURNAL, "a body is born that no word names: never freed") \
-	X(GROW, "a table is read before it is filled: freed early") \
-	X(EPOCH, "a fork's copy is missed by who scans: freed early") \
-	X(EPOCH_ORDER, "as EPOCH: told before it is there") \
-	X(LIMBO, "a span gets another class under a late look") \
-	X(SEQ, "a change that was not made is taken for made") \
-	X(SUSPECT, "a count is wrong after a death, and nobody says so") \
-	X(UNDECIDED, "a change that may be made is made again: freed early") \
-	X(ORDER, "holds are dropped that an intent still needs") \
-	X(INTENT, "a slot changes before the intent says so") \
-	X(OWNED, "a value that a slot owns is unlinked, or the reverse") \
-	X(ODD, "a reader believes what is half written") \
-	X(REVALIDATE, "a reader believes what has gone") \
-	X(EVEN, "readers wait for a writer that is dead") \
-	X(CLAIM, "two recover one member at once") \
+	X(DROP_FENCE, "a drop and an unlink miss each other: never freed")     \
+	X(CANCEL, "a hold given up without a free check: never freed")         \
+	X(RESET, "a claimed object is linked and stays claimed")               \
+	X(STEAL, "a checker leaves it to one that has looked: never freed")    \
+	X(SCAN, "an object dies that somebody holds")                          \
+	X(ENTRY, "a hold goes before its check: nobody knows after a death")   \
+	X(DROPPING, "two that drop find each other: never freed")              \
+	X(DYING, "a check nobody knows of after a death: never freed")         \
+	X(REACQUIRE, "a drop erases a hold that a thread took again")          \
+	X(ENTERING, "a child inherits a hold of what may be dead")             \
+	X(ALLOCATING, "a block is born that nobody knows of: never freed")     \
+	X(RAW, "a block's former life is taken for its present one")           \
+	X(JOURNAL, "a body is born that no word names: never freed")           \
+	X(GROW, "a table is read before it is filled: freed early")            \
+	X(EPOCH, "a fork's copy is missed by who scans: freed early")          \
+	X(EPOCH_ORDER, "as EPOCH: told before it is there")                    \
+	X(LIMBO, "a span gets another class under a late look")                \
+	X(SEQ, "a change that was not made is taken for made")                 \
+	X(SUSPECT, "a count is wrong after a death, and nobody says so")       \
+	X(UNDECIDED, "a change that may be made is made again: freed early")   \
+	X(ORDER, "holds are dropped that an intent still needs")               \
+	X(INTENT, "a slot changes before the intent says so")                  \
+	X(OWNED, "a value that a slot owns is unlinked, or the reverse")       \
+	X(ODD, "a reader believes what is half written")                       \
+	X(REVALIDATE, "a reader believes what has gone")                       \
+	X(EVEN, "readers wait for a writer that is dead")                      \
+	X(CLAIM, "two recover one member at once")                             \
 	X(MONITOR, "two write to one container at once")
 
 enum posh__rule {

@@ -33,8 +33,7 @@ posh__body_rows(struct posh_heap *h, uint64_t body, struct posh__row *row)
 		n = posh__load(&posh__body_at(h, body)->length);
 		row[0] = (struct posh__row){
 			body + sizeof(struct posh__body),
-			at_most(n, (bytes - sizeof(struct posh__body)) / 8),
-			8};
+			at_most(n, (bytes - sizeof(struct posh__body)) / 8), 8};
 		return 1;
 	}
 	bytes = body_bytes(h, body, POSH__KIND_DBODY);

@@ -32,8 +32,8 @@ struct posh__entry {
 struct posh__dbody {
 	posh__half capacity; /* entries */
 	uint16_t kind;
-	uint16_t flags; /* log2 of the index's size */
-	posh__word fill; /* entries used:32 | of these, live:32 */
+	uint16_t flags;    /* log2 of the index's size */
+	posh__word fill;   /* entries used:32 | of these, live:32 */
 	posh__word number; /* the next insertion's */
 	posh__word pad;
 	struct posh__entry entry[];
@@ -73,8 +73,7 @@ int posh__rows(struct posh_heap *h, uint64_t block, struct posh__row *row,
 	       uint64_t *body);
 
 /* The rows of a body, of either kind. */
-int posh__body_rows(struct posh_heap *h, uint64_t body,
-		    struct posh__row *row);
+int posh__body_rows(struct posh_heap *h, uint64_t body, struct posh__row *row);
 
 /* Unlink all values of a row (death.c); the dead wait. */
 void posh__row_unlink(struct posh__self *self, const struct posh__row *row);

@@ -131,8 +131,7 @@ posh__span_closed(struct posh__self *self)
 	for (; (n = posh__span_next(h, POSH__MAP_FREE, n)) != 0; n++) {
 		uint64_t w = posh__load(posh__span_word(h, n));
 
-		if (POSH__SPAN_STATE(w) == POSH__SPAN_LIMBO &&
-		    !open_to(&q, w))
+		if (POSH__SPAN_STATE(w) == POSH__SPAN_LIMBO && !open_to(&q, w))
 			return true;
 	}
 	return false;
@@ -146,10 +145,9 @@ enter(struct hunt *q, uint64_t n)
 	posh__word *word = posh__span_word(h, n);
 	uint64_t w = posh__load(word);
 
-	if (open_to(q, w) &&
-	    posh__cas(word, w,
-		      POSH__SPAN_WORD(POSH__SPAN_CLAIMED, 0, q->self->tid,
-				      0))) {
+	if (open_to(q, w) && posh__cas(word, w,
+				       POSH__SPAN_WORD(POSH__SPAN_CLAIMED, 0,
+						       q->self->tid, 0))) {
 		POSH_STEP("span.2");
 		posh__span_unmark(h, POSH__MAP_FREE, n);
 		return true;
@@ -282,9 +280,9 @@ posh__span_run(struct posh__self *self, unsigned st, uint32_t n,
 	       posh__word *busy, uint64_t *out)
 {
 	struct posh_heap *h = self->h;
-	uint32_t owner = st == POSH__SPAN_HOLDS ?
-				 (uint32_t)(self->m - posh__member_at(h, 0)) :
-				 self->tid;
+	uint32_t owner = st == POSH__SPAN_HOLDS
+				 ? (uint32_t)(self->m - posh__member_at(h, 0))
+				 : self->tid;
 	uint32_t i;
 
 	for (;;) {
@@ -325,11 +323,11 @@ posh__span_give(struct posh__self *self, uint64_t first)
 	struct posh_heap *h = self->h;
 	uint64_t w = posh__load(posh__span_word(h, first));
 	unsigned st = POSH__SPAN_STATE(w);
-	uint64_t limbo = POSH__SPAN_WORD(POSH__SPAN_LIMBO, 0, 0,
-					 posh__epoch_stamp(h));
-	uint32_t i = st == POSH__SPAN_RUN || st == POSH__SPAN_HOLDS ?
-			     POSH__SPAN_STAMP(w) :
-			     1;
+	uint64_t limbo =
+		POSH__SPAN_WORD(POSH__SPAN_LIMBO, 0, 0, posh__epoch_stamp(h));
+	uint32_t i = st == POSH__SPAN_RUN || st == POSH__SPAN_HOLDS
+			     ? POSH__SPAN_STAMP(w)
+			     : 1;
 
 	/* Those that a predecessor gave up before it died may have a new
 	 * owner already; a CONT that counts from here is ours. */
@@ -416,8 +414,8 @@ settle_first(struct posh__self *self, uint64_t n)
 	case POSH__SPAN_HOLDS:
 		/* Its member's entry may name it: then it is in use. */
 		if (POSH__SPAN_OWNER(w) < POSH__MEMBERS &&
-		    (posh__load(&posh__member_at(h, POSH__SPAN_OWNER(w))
-					 ->holds) &
+		    (posh__load(
+			     &posh__member_at(h, POSH__SPAN_OWNER(w))->holds) &
 		     0xffffffff) == n)
 			return;
 		posh__span_give(self, n);
@@ -430,8 +428,7 @@ posh__span_settle(struct posh__self *self, posh__word *busy)
 	struct posh_heap *h = self->h;
 	uint64_t b = posh__load(busy);
 	uint64_t first = b & 0xffffffff, n = b >> 32, i;
-	uint64_t claimed =
-		POSH__SPAN_WORD(POSH__SPAN_CLAIMED, 0, self->tid, 0);
+	uint64_t claimed = POSH__SPAN_WORD(POSH__SPAN_CLAIMED, 0, self->tid, 0);
 
 	if (!b)
 		return;

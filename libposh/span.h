@@ -5,12 +5,12 @@
 
 #include "thread.h"
 
-#define POSH__SPAN_STATE(w) ((unsigned)((w) & 0xff))
+#define POSH__SPAN_STATE(w) ((unsigned)((w)&0xff))
 #define POSH__SPAN_CLASS(w) ((unsigned)((w) >> 8 & 0xff))
 #define POSH__SPAN_OWNER(w) ((uint32_t)((w) >> 16 & 0xffff))
 #define POSH__SPAN_STAMP(w) ((uint32_t)((w) >> 32))
-#define POSH__SPAN_WORD(st, cls, owner, stamp) \
-	((uint64_t)(st) | (uint64_t)(cls) << 8 | (uint64_t)(owner) << 16 | \
+#define POSH__SPAN_WORD(st, cls, owner, stamp)                                 \
+	((uint64_t)(st) | (uint64_t)(cls) << 8 | (uint64_t)(owner) << 16 |     \
 	 (uint64_t)(stamp) << 32)
 #define POSH__CLASS_RUN 255
 

@@ -13,16 +13,14 @@ void (*posh__access)(const volatile void *p, enum posh__access kind);
 void (*posh__wait_hook)(const volatile void *p, uint32_t seen, bool timed);
 enum posh__rule posh__broken;
 
-static const char *const rules[] = {
-	"",
+static const char *const rules[] = {"",
 #define X(name, text) #name,
-	POSH__RULES(X)
+				    POSH__RULES(X)
 #undef X
 };
 
 /* The rule that POSH_TWIN names is left out. */
-static void __attribute__((__constructor__))
-break_rule(void)
+static void __attribute__((__constructor__)) break_rule(void)
 {
 	const char *name = getenv("POSH_TWIN");
 	size_t i;

@@ -30,10 +30,10 @@ struct posh__self {
 	struct posh_heap *h;
 	struct posh__thread *t;
 	struct posh__member *m;
-	uint32_t tid;  /* thread entry */
-	uint32_t name; /* generation << 16 | tid: what lock words hold */
-	bool acting;   /* for a dead thread: nothing is private */
-	bool hookless; /* forking or leaving: no wait hooks */
+	uint32_t tid;    /* thread entry */
+	uint32_t name;   /* generation << 16 | tid: what lock words hold */
+	bool acting;     /* for a dead thread: nothing is private */
+	bool hookless;   /* forking or leaving: no wait hooks */
 	uint16_t waitno; /* number of the last wait; see circle.c */
 
 	struct posh__held *held; /* a stack */
@@ -60,9 +60,8 @@ struct posh__tls {
 	uint64_t serial;
 	struct posh__self *self;
 };
-extern __thread struct posh__tls posh__tls
-	__attribute__((__visibility__("hidden"),
-		       __tls_model__("initial-exec")));
+extern __thread struct posh__tls posh__tls __attribute__((
+	__visibility__("hidden"), __tls_model__("initial-exec")));
 
 static inline int
 posh__self(struct posh_heap *h, struct posh__self **out)
@@ -140,10 +139,10 @@ int posh__check_quiet(struct posh__self *self);
 /* dict.c: make the objects that are always there. */
 int posh__places_create(struct posh__self *self);
 
-#define POSH__THREAD_STATE(w)  ((unsigned)((w) & 0xff))
+#define POSH__THREAD_STATE(w)  ((unsigned)((w)&0xff))
 #define POSH__THREAD_MEMBER(w) ((uint32_t)((w) >> 8 & 0xffff))
 #define POSH__THREAD_GEN(w)    ((uint32_t)((w) >> 32 & 0x7fff))
-#define POSH__THREAD_WORD(gen, member, st) \
+#define POSH__THREAD_WORD(gen, member, st)                                     \
 	((uint64_t)(gen) << 32 | (uint64_t)(member) << 8 | (st))
 
 /* Claim a thread entry for member m (-EAGAIN: none is left), or give it

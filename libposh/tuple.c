@@ -16,10 +16,9 @@ tuple_at(posh_heap *h, posh_handle o, struct posh__tuple **out)
 		return rc;
 	*out = posh__at(h, o.off);
 	n = posh__load(&(*out)->length);
-	return n <= UINT32_MAX &&
-			       posh__inside(h, o.off, sizeof(**out) + 8 * n) ?
-		       0 :
-		       -EUCLEAN;
+	return n <= UINT32_MAX && posh__inside(h, o.off, sizeof(**out) + 8 * n)
+		       ? 0
+		       : -EUCLEAN;
 }
 
 int

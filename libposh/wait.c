@@ -19,8 +19,7 @@ static int
 futex(posh__half *w, int op, uint32_t val, const struct timespec *timeout)
 {
 #ifdef POSH_CHECK
-	if (posh__wait_hook &&
-	    (op == FUTEX_WAIT || op == FUTEX_WAIT_PRIVATE)) {
+	if (posh__wait_hook && (op == FUTEX_WAIT || op == FUTEX_WAIT_PRIVATE)) {
 		posh__wait_hook(w, val, timeout != NULL);
 		return 0;
 	}

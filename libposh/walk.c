@@ -156,9 +156,9 @@ count_thread(struct posh__self *self, struct posh__census *c,
 	count_body(self, c, &t->newbody);
 	count_body(self, c, &t->stage);
 	if (posh__load(&t->stage))
-		count_rows(self, c, row,
-			   posh__body_rows(self->h, posh__load(&t->stage),
-					   row));
+		count_rows(
+			self, c, row,
+			posh__body_rows(self->h, posh__load(&t->stage), row));
 	count_body(self, c, &t->trash);
 	if (!posh__load(&t->trash))
 		return;

@@ -25,8 +25,8 @@ struct posh__census {
 /* Count the references of all slots, and of the entries of all threads.  The
  * world stands still.  -ENOMEM */
 int posh__census_take(struct posh__self *self, struct posh__census *c);
-uint32_t posh__census_of(struct posh__self *self,
-			 const struct posh__census *c, uint64_t block);
+uint32_t posh__census_of(struct posh__self *self, const struct posh__census *c,
+			 uint64_t block);
 void posh__census_free(struct posh__census *c);
 
 /* Make the count of every suspect exact; what dies by that is destroyed.
