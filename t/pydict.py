@@ -40,6 +40,21 @@ class Word(str):
     pass
 
 
+@posh.shareable
+class Dog:
+    def __init__(self, name):
+        self.name = name
+
+
+@posh.shareable
+class Cat(Dog):
+    def __eq__(self, other):
+        return isinstance(other, Cat) and self.name == other.name
+
+    def __hash__(self):
+        return hash(self.name)
+
+
 def ior(other):
     def do(x):
         x |= other
@@ -213,6 +228,40 @@ class DictTest(TwinTest):
         self.assertRaises(posh.NotShareableError, posh.dict().__setitem__,
                           Decimal(1), 1)
 
+    def test_objects_as_keys(self):
+        p = posh.dict()
+        a, b = posh.share(Dog("a")), posh.share(Dog("a"))
+        p[a] = 1
+        p[b] = 2
+        p[a, 1] = 3
+        p[1, (b, "x")] = 4
+        self.assertEqual((p[a], p[b], len(p)), (1, 2, 4))
+        self.assertEqual((p[a, 1], p[1, (b, "x")]), (3, 4))
+        self.assertNotIn((b, 1), p)
+        self.assertIs(list(p)[0], a)
+        self.assertEqual(list(p)[2], (a, 1))
+        p[a, True] = 5
+        self.assertEqual(p.pop((a, 1)), 5)
+        self.assertEqual(len(p), 3)
+        del p[a]
+        self.assertNotIn(a, p)
+
+        p = posh.dict()
+        x, y = posh.share(Cat("x")), posh.share(Cat("x"))
+        self.assertEqual(x, y)
+        p[x] = 1
+        p[x, 1] = 2
+        self.assertEqual((p[y], p[Cat("x")], p[y, 1]), (1, 1, 2))
+        p[y] = 3
+        p.update({(y, 1): 4})
+        self.assertEqual(len(p), 2)
+        self.assertIs(list(p)[0], x)
+        self.assertEqual((p[x], p[x, 1]), (3, 4))
+        self.assertEqual((p.pop(y), len(p)), (3, 1))
+        other = posh.share(Dog("b"), heap=posh.Heap(max_size=4 << 20))
+        self.assertNotIn(other, p)
+        self.assertRaises(posh.WrongHeapError, p.__setitem__, other, 1)
+
     def test_order(self):
         self.pair({})
         for k in "abcdefgh":
@@ -312,7 +361,11 @@ class DictTest(TwinTest):
             x[100] = 1
             next(i)
 
-        for op in (add, remove, set_values, swap, end):
+        def clear(x):
+            for k in x:
+                x.clear()
+
+        for op in (add, remove, set_values, swap, end, clear):
             self.pair({i: i for i in range(40)})
             self.do(op)
         i = iter(self.proxy)

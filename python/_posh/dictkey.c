@@ -2,22 +2,34 @@
 /* dictkey.c - keys of shared dicts.
  *
  * libposh compares immutable values as Python does, and objects by
- * identity.  What needs Python to compare it (an instance with an __eq__
- * of its own, a Decimal, an IntEnum) is looked up in a plain dict of the
- * keys that are there: right, and slow.
+ * identity, also those in tuples.  What needs Python to compare it (an instance
+ * with an __eq__ of its own, a Decimal, an IntEnum) is looked up in a plain
+ * dict of the keys that are there: right, and slow.
  */
 #include "dict.h"
 
-/* Does the object compare and hash as object does? */
+/* Does it compare and hash as object does, or is it no proxy?  A tuple does
+ * if all that is in it does. */
 static bool
-by_identity(PyObject *x)
+by_identity(module_state *st, PyObject *x)
 {
-	return Py_TYPE(x)->tp_hash == PyBaseObject_Type.tp_hash;
+	heap_object *heap;
+	posh_handle o;
+	Py_ssize_t i;
+
+	if (!PyTuple_CheckExact(x))
+		return proxy_check(st, x, &heap, &o) == POSH_KIND_NONE ||
+		       Py_TYPE(x)->tp_hash == PyBaseObject_Type.tp_hash;
+	for (i = 0; i < PyTuple_GET_SIZE(x); i++)
+		if (!by_identity(st, PyTuple_GET_ITEM(x, i)))
+			return false;
+	return true;
 }
 
 int
 key_encode(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
 {
+	module_state *st = p->heap->state;
 	struct posh_value v;
 	heap_object *heap;
 	posh_handle o;
@@ -25,18 +37,8 @@ key_encode(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
 
 	if (LIKELY(value_encode_scalar(key, k)))
 		return KEY_DIRECT;
-	if (PyTuple_CheckExact(key)) {
-		if (PyObject_Hash(key) == -1)
-			return -1;
-		rc = value_encode_plain(p->heap, key, &v, e);
-		if (rc < 0)
-			return -1;
-		if (rc == 0 || v.type == POSH_OBJECT)
-			return KEY_SLOW;
-		*k = v;
-		return KEY_DIRECT;
-	}
-	if (proxy_check(posh_state, key, &heap, &o) == POSH_KIND_NONE) {
+	if (!PyTuple_CheckExact(key) &&
+	    proxy_check(st, key, &heap, &o) == POSH_KIND_NONE) {
 		rc = value_encode_plain(p->heap, key, k, e);
 		if (rc)
 			return rc < 0 ? -1 : KEY_DIRECT;
@@ -44,9 +46,17 @@ key_encode(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
 	}
 	if (PyObject_Hash(key) == -1)
 		return -1;
-	if (heap != p->heap || !by_identity(key))
+	rc = value_encode_plain(p->heap, key, &v, e);
+	if (rc < 0 && PyErr_ExceptionMatches(st->WrongHeapError)) {
+		PyErr_Clear();
 		return KEY_SLOW;
-	return value_encode_plain(p->heap, key, k, e) < 0 ? -1 : KEY_DIRECT;
+	}
+	if (rc <= 0)
+		return rc < 0 ? -1 : KEY_SLOW;
+	if (v.type == POSH_OBJECT && !by_identity(st, key))
+		return KEY_SLOW;
+	*k = v;
+	return KEY_DIRECT;
 }
 
 /* Return the key that is there, new, or NULL, maybe with an exception. */
@@ -95,12 +105,5 @@ key_make(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
 
 	if (rc)
 		return rc < 0 ? -1 : 0;
-	if (value_encode(p->heap, key, k, e) < 0)
-		return -1;
-	if (k->type != POSH_OBJECT || k->kind != POSH_KIND_TUPLE)
-		return 0;
-	PyErr_SetString(posh_state->NotShareableError,
-			"a tuple that has a shared object in it can't be a "
-			"key of a shared dict");
-	return -1;
+	return value_encode(p->heap, key, k, e);
 }
