@@ -2,10 +2,12 @@
 """Heaps: anonymous and named, figures, limits, errors."""
 import gc
 import os
+import random
 import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 import posh
 
@@ -216,6 +218,61 @@ class NamedTest(unittest.TestCase):
             self.assertIsInstance(caught.exception, OSError)
         with self.assertRaises((OSError, ValueError)):
             posh.Heap(os.path.dirname(self.path) + "/")
+
+    def test_truncated(self):
+        """a heap that was cut is refused"""
+        with self.make() as heap:
+            heap.root["x"] = ["y" * 1000]
+            size = os.stat(self.path).st_size
+        gc.collect()
+        for length in (size // 2, 1 << 16, 4096, 100):
+            os.truncate(self.path, length)
+            with self.assertRaises(posh.CorruptHeapError):
+                self.make()
+
+    def test_damaged(self):
+        """nor does any byte of the head that is not right crash anybody"""
+        with self.make() as heap:
+            heap.root["x"] = ["y" * 1000]
+        gc.collect()
+        with open(self.path, "rb") as f:
+            head = f.read(512)
+
+        def look():
+            with posh.Heap(self.path) as heap:
+                heap.root["x"].append(1)
+                heap.stats()
+                heap.check()
+
+        rng = random.Random(1)
+        outcomes = set()
+        for _ in range(60):
+            bad = bytearray(head)
+            bad[rng.randrange(len(bad))] ^= 1 << rng.randrange(8)
+            with open(self.path, "r+b") as f:
+                f.write(bad)
+            with open(os.devnull, "w") as devnull:
+                with mock.patch("sys.stderr", devnull):
+                    pid = posh.forkcall(look)
+            outcomes.add(posh.waitall([pid])[pid])
+        self.assertEqual(outcomes - {0, 256}, set())
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_other_user(self):
+        """another user gets a PermissionError"""
+        os.chmod(os.path.dirname(self.path), 0o755)
+
+        def look():
+            os.setgid(65534)
+            os.setuid(65534)
+            try:
+                posh.Heap(self.path)
+            except PermissionError:
+                return 7
+
+        with self.make():
+            pid = posh.forkcall(look)
+            self.assertEqual(posh.waitall([pid]), {pid: 7 << 8})
 
     def test_bad_names(self):
         for name in ("", ".", "..", "a\0b"):

@@ -12,11 +12,6 @@ from ._policy import MONITOR, check_policy
 
 collections.abc.MutableSequence.register(_posh.SharedList)
 collections.abc.MutableMapping.register(_posh.SharedDict)
-for _view in ("Keys", "Values", "Items"):
-    if hasattr(_posh, "Dict" + _view):
-        getattr(collections.abc, _view + "View").register(
-            getattr(_posh, "Dict" + _view)
-        )
 
 _T = TypeVar("_T")
 
