@@ -43,6 +43,7 @@ LIBPOSH_SOURCES = \
 	%D%/object.c \
 	%D%/op.c \
 	%D%/op.h \
+	%D%/quick.h \
 	%D%/quiesce.c \
 	%D%/quiesce.h \
 	%D%/read.c \

@@ -980,7 +980,7 @@ all_covered(const char *srcdir)
 
 	snprintf(cmd, sizeof(cmd),
 		 "sed -n 's/.*POSH_STEP(\"\\([^\"]*\\)\").*/\\1/p' "
-		 "'%s'/libposh/*.[ch] | sort -u",
+		 "'%s'/libposh/*.[ch] | grep -v file.n | sort -u",
 		 srcdir);
 	f = popen(cmd, "r");
 	while (f && fgets(name, sizeof(name), f)) {
