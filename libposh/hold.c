@@ -313,6 +313,10 @@ acquire(struct posh__self *self, uint64_t object, unsigned st)
 	room(self);
 	lock(h);
 	e = add_user(h, object, st);
+	/* Another thread's reading may fail: what is known to live is held
+	 * for the child of a fork too. */
+	if (e && st == POSH__HOLD_HELD)
+		posh__store(e, ENTRY(st, object));
 	POSH_STEP("hold.1");
 	unlock(h);
 	return e ? 0 : -ENOMEM;
@@ -407,6 +411,9 @@ posh__drop(struct posh__self *self, uint64_t object)
 		unlock(h);
 		return;
 	}
+	/* From here on dying says it too: another thread, which has dropped
+	 * the object before us, may erase our entry with its own. */
+	posh__store(&self->t->dying, object);
 	unlock(h);
 	posh__free_check(self, object);
 	dropped(h, object);
@@ -432,14 +439,10 @@ posh__hold_alloc(struct posh__self *self, uint64_t bytes, uint64_t *out)
 	if (rc)
 		return rc;
 	lock(h);
-	/* A stale entry of the block's former life may still be DROPPING. */
-	e = own_find(h, b);
-	if (e) {
-		*count_of(h, e) = 1;
-		posh__store(e, ENTRY(POSH__HOLD_ALLOCATING, b));
-	} else {
-		e = add_user(h, b, POSH__HOLD_ALLOCATING);
-	}
+	/* There may be an entry from the block's former life: DROPPING, or
+	 * ENTERING by a thread whose reading will fail.  That one counts until
+	 * then, or it would take our hold away in place of its own. */
+	e = add_user(h, b, POSH__HOLD_ALLOCATING);
 	POSH_STEP("hold.5");
 	unlock(h);
 	if (!e) {
@@ -598,13 +601,14 @@ posh__holds_purge(struct posh__self *self, struct posh__member *m)
 void
 posh__holds_freeze(struct posh_heap *h)
 {
-	lock(h);
+	/* In any case: a second thread may come between here and the fork. */
+	posh__private_lock(&h->holds.lock);
 }
 
 void
 posh__holds_thaw(struct posh_heap *h)
 {
-	unlock(h);
+	posh__private_unlock(&h->holds.lock);
 }
 
 int

@@ -115,9 +115,82 @@ test_full_of_the_dead(void)
 	posh_heap_close(r.h);
 }
 
+/* The state of this process's entry of an object; 0: there is none. */
+static void
+look(uint64_t object, unsigned state, void *arg)
+{
+	uint64_t *want = arg;
+
+	if (object == want[0])
+		want[1] = state;
+}
+
+static unsigned
+state_of(posh_heap *h, uint64_t object)
+{
+	uint64_t want[2] = {object, 0};
+
+	posh__holds_each(h, h->member, look, want);
+	return (unsigned)want[1];
+}
+
+/* A thread enters a hold of what has died; another makes a new object of the
+ * same block; the first gives up. */
+static void
+test_late_reader(void)
+{
+	posh_heap *h = heap_of(0);
+	struct posh__self *self;
+	uint64_t block;
+	posh_handle o;
+
+	posh_list_new(h, &o);
+	posh_object_drop(h, o);
+	posh__enter_write(h, &self);
+	posh__hold_enter(self, o.off);
+	posh__hold_alloc(self, sizeof(struct posh__object), &block);
+	ok(block == o.off, "a block is used again while a late reader is at "
+			   "it");
+	posh__hold_cancel(self, block);
+	ok(POSH__STATE(posh__load(posh__block_word(h, block))) ==
+			   POSH__LIVE &&
+		   state_of(h, block) != 0,
+	   "the late reader does not take the new object's hold away");
+	posh__hold_confirm(self, block);
+	posh__drop(self, block);
+	ok(posh__load(posh__block_word(h, block)) == 0,
+	   "and it dies when its maker drops it");
+	posh__leave(self);
+	posh_heap_close(h);
+}
+
+/* A thread enters a hold of an object; another takes one, knowing that it
+ * lives; the first gives up. */
+static void
+test_known_and_entered(void)
+{
+	posh_heap *h = heap_of(0);
+	posh_handle root = posh_heap_place(h, POSH_ROOT);
+	struct posh__self *self;
+
+	posh__enter_write(h, &self);
+	posh__hold_enter(self, root.off);
+	posh__leave(self);
+	posh_object_hold(h, root);
+	posh__enter_write(h, &self);
+	posh__hold_cancel(self, root.off);
+	posh__leave(self);
+	ok(state_of(h, root.off) == POSH__HOLD_HELD,
+	   "a hold of what is known to live is one for a child too");
+	posh_object_drop(h, root);
+	posh_heap_close(h);
+}
+
 int
 main(void)
 {
+	test_late_reader();
+	test_known_and_entered();
 	test_full_while_read();
 	test_full_of_the_dead();
 	return tap_done();
