@@ -465,6 +465,8 @@ value_decode_fast(heap_object *heap, const struct posh_value *v)
 		return PyLong_FromLongLong(v->i);
 	if (v->type == POSH_FLOAT)
 		return PyFloat_FromDouble(v->f);
+	if (v->type == POSH_OBJECT)
+		return proxy_wrap(heap, v->object, (enum posh_kind)v->kind);
 	return value_decode(heap, v);
 }
 

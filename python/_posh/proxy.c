@@ -19,19 +19,29 @@ free_list_of(module_state *st, PyTypeObject *type)
 	return NULL;
 }
 
+static proxy_object *
+alloc(PyTypeObject *type, struct free_list *list)
+{
+	proxy_object *p;
+
+	if (UNLIKELY(!list || !list->count))
+		return (proxy_object *)type->tp_alloc(type, 0);
+	/* It kept its type, and the reference to it. */
+	p = list->item[--list->count];
+#ifdef Py_TRACE_REFS
+	_Py_NewReference((PyObject *)p);
+#else
+	Py_SET_REFCNT(p, 1);
+#endif
+	return p;
+}
+
 PyObject *
 proxy_new(PyTypeObject *type, heap_object *heap, posh_handle o)
 {
-	struct free_list *list = free_list_of(heap->state, type);
-	proxy_object *p;
+	proxy_object *p = alloc(type, free_list_of(heap->state, type));
 
-	if (LIKELY(list && list->count)) {
-		p = list->item[--list->count];
-		PyObject_Init((PyObject *)p, type);
-	} else {
-		p = (proxy_object *)type->tp_alloc(type, 0);
-	}
-	if (!p) {
+	if (UNLIKELY(!p)) {
 		heap_drop(heap, o);
 		return NULL;
 	}
@@ -62,20 +72,28 @@ proxy_dealloc(PyObject *self)
 		list = free_list_of(heap->state, tp);
 		Py_DECREF(heap);
 	}
-	if (LIKELY(list && list->count < FREE_PROXIES))
+	if (LIKELY(list && list->count < FREE_PROXIES)) {
 		list->item[list->count++] = p;
-	else
-		tp->tp_free(self);
+		return;
+	}
+	tp->tp_free(self);
 	Py_DECREF(tp);
+}
+
+static void
+clear(struct free_list *list, PyTypeObject *type)
+{
+	while (list->count) {
+		PyObject_Free(list->item[--list->count]);
+		Py_DECREF(type);
+	}
 }
 
 void
 proxy_free_lists_clear(module_state *st)
 {
-	while (st->free_lists.count)
-		PyObject_Free(st->free_lists.item[--st->free_lists.count]);
-	while (st->free_dicts.count)
-		PyObject_Free(st->free_dicts.item[--st->free_dicts.count]);
+	clear(&st->free_lists, st->SharedList);
+	clear(&st->free_dicts, st->SharedDict);
 }
 
 /* Read a tuple that is an object; the caller keeps it held. */
