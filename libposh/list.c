@@ -117,16 +117,15 @@ make_body(struct posh__self *self, uint64_t n)
 	return 0;
 }
 
-/* Have the list's body hold n values; inside the monitor. */
+/* Give the list another body with room for n values, and for all it has;
+ * inside the monitor.  The old one waits in trash. */
 static int
-make_room(struct posh__self *self, uint64_t list, uint64_t n)
+rebody(struct posh__self *self, uint64_t list, uint64_t n)
 {
 	struct posh__body *old = body_of(self, list), *new;
 	uint64_t len = length_of(old);
 	int rc;
 
-	if (n <= capacity_of(old))
-		return 0;
 	rc = make_body(self, n);
 	if (rc)
 		return rc;
@@ -137,6 +136,14 @@ make_room(struct posh__self *self, uint64_t list, uint64_t n)
 	posh__store(&new->length, len);
 	posh__body_swap(self, list, 0, 0, false);
 	return 0;
+}
+
+/* Have the list's body hold n values. */
+static int
+make_room(struct posh__self *self, uint64_t list, uint64_t n)
+{
+	return n <= capacity_of(body_of(self, list)) ? 0
+						     : rebody(self, list, n);
 }
 
 /* How many a growing list gets room for. */
@@ -749,6 +756,20 @@ delete_range(struct posh__self *self, uint64_t list, uint64_t from, uint64_t to)
 	posh__op_end(self);
 }
 
+/* A list that has lost most of its elements gets a smaller body, if there is
+ * memory for one; inside the monitor. */
+static void
+shrink(struct posh__self *self, uint64_t list)
+{
+	struct posh__body *b = body_of(self, list);
+	uint64_t len = length_of(b);
+
+	if (capacity_of(b) < 1024 || len > capacity_of(b) / 4)
+		return;
+	if (rebody(self, list, ample(len)) == 0)
+		posh__body_free(self, &self->t->trash);
+}
+
 /* The last value, a plain one, is cut off. */
 static void
 cut_plain(struct posh__self *self, uint64_t list)
@@ -785,6 +806,7 @@ posh_list_pop(posh_heap *h, posh_handle o, int64_t i, struct posh_value *out)
 			cut_plain(self, o.off);
 		else
 			delete_range(self, o.off, at, at + 1);
+		shrink(self, o.off);
 	}
 	posh__unlock(self, o.off);
 	return close_list(self, rc);
@@ -808,6 +830,8 @@ posh_list_delete(posh_heap *h, posh_handle o, size_t from, size_t to)
 		posh__body_swap(self, o.off, 0, len, false); /* to none */
 	else if (from < to)
 		delete_range(self, o.off, from, to);
+	if (from || to < len)
+		shrink(self, o.off);
 	posh__unlock(self, o.off);
 	return close_list(self, 0);
 }
