@@ -97,13 +97,33 @@ next_thread(struct posh_heap *h, uint32_t m, uint32_t tid)
 	return 0;
 }
 
-static void
+/* A thread entry of the member to act for.  Threads that end leave their
+ * holds to the process: if all of them have ended, one more is made. */
+static int
+first_thread(struct posh_heap *h, uint32_t m, uint32_t *out)
+{
+	struct posh__member *member = posh__member_at(h, m);
+
+	*out = next_thread(h, m, 0);
+	if (*out || !(posh__load(&member->holds) |
+		      posh__load(&member->holds_busy)))
+		return 0;
+	return posh__thread_claim(h, m, out);
+}
+
+/* All that is done for a member but to free its entry.
+ *   -EAGAIN  no thread entry is left to act for */
+static int
 recover_threads(struct posh__self *self, uint32_t m)
 {
 	struct posh_heap *h = self->h;
 	struct posh__member *member = posh__member_at(h, m);
-	uint32_t first = next_thread(h, m, 0), tid;
+	uint32_t first, tid;
 	struct posh__self as;
+	int rc = first_thread(h, m, &first);
+
+	if (rc)
+		return rc;
 
 	for (tid = first; tid; tid = next_thread(h, m, tid)) {
 		as = actor(self, m, tid);
@@ -139,6 +159,7 @@ recover_threads(struct posh__self *self, uint32_t m)
 		posh__thread_release(h, last);
 	}
 	POSH_STEP("recover.6");
+	return 0;
 }
 
 /* Claim the member for recovery. */
@@ -159,6 +180,7 @@ posh__recover(struct posh__self *self, uint32_t m, bool leaving)
 	struct posh_heap *h = self->h;
 	struct posh__member *member = posh__member_at(h, m);
 	uint64_t name = self->name, w;
+	int rc = 0;
 
 	if (!claim(self, member))
 		return -EBUSY;
@@ -166,13 +188,13 @@ posh__recover(struct posh__self *self, uint32_t m, bool leaving)
 	w = posh__load(&member->state);
 	if ((w & 0xff) != POSH__MEMBER_FREE &&
 	    (leaving || posh__member_dead(h, m))) {
-		recover_threads(self, m);
+		rc = recover_threads(self, m);
 		posh__add(&h->hdr->deaths, 1);
-		if (!leaving) {
+		if (!leaving && !rc) {
 			posh__member_free(h, m, w);
 			POSH_STEP("recover.7");
 		}
 	}
 	posh__cas(&member->reaper, name, 0);
-	return 0;
+	return rc ? -EBUSY : 0;
 }

@@ -31,6 +31,16 @@ heap_of(uint64_t max_size)
 	return h;
 }
 
+static uint64_t
+live_bytes(posh_heap *h)
+{
+	struct posh_stats st;
+
+	if (posh_heap_stats(h, &st, sizeof(st)))
+		abort();
+	return st.live_bytes;
+}
+
 /* Append big values: n of them, or until one fails.  How many? */
 static size_t
 fill(posh_heap *h, posh_handle list, size_t n)
@@ -186,9 +196,59 @@ test_known_and_entered(void)
 	posh_heap_close(h);
 }
 
+static void *
+make_lists(void *arg)
+{
+	posh_handle o;
+	posh_heap *h;
+	int i;
+
+	if (posh_heap_open_fd(*(int *)arg, &h))
+		abort();
+	for (i = 0; i < 10; i++)
+		posh_list_new(h, &o);
+	return NULL;
+}
+
+static int
+work_in_a_thread(struct actor *me, void *arg)
+{
+	pthread_t t;
+
+	if (pthread_create(&t, NULL, make_lists, arg))
+		return 1;
+	pthread_join(t, NULL);
+	actor_say(me, 'm');
+	actor_hear(me);
+	return 0;
+}
+
+/* The only thread that was ever in the heap has ended, its process goes on
+ * and dies. */
+static void
+test_threads_gone(void)
+{
+	posh_heap *h = heap_of(0);
+	uint64_t empty = live_bytes(h);
+	int fd = posh_heap_fileno(h);
+	struct actor a;
+
+	actor_start(&a, ACTOR_STRAY, work_in_a_thread, &fd);
+	actor_hear(&a);
+	ok(live_bytes(h) > empty, "a process has what its thread made");
+	actor_kill(&a);
+	actor_end(&a);
+	ok(posh_heap_reap(h) == 1, "it is recovered when it has died");
+	ok(live_bytes(h) == empty, "and has left nothing: %lld bytes",
+	   (long long)(live_bytes(h) - empty));
+	ok(posh_heap_check(h, NULL, NULL) == 0, "and nothing is wrong");
+	posh_heap_close(h);
+}
+
 int
 main(void)
 {
+	test_threads_gone();
 	test_late_reader();
 	test_known_and_entered();
 	test_full_while_read();
