@@ -120,7 +120,8 @@ claim(struct posh_heap *h, int fd, unsigned st, uint32_t i)
 		posh__byte_unlock(fd, POSH__TOKEN(i));
 		return -EAGAIN;
 	}
-	posh__store(&m->reaper, 0);
+	/* Not reaper: somebody may have it who does not know yet that the
+	 * entry is no dead one's. */
 	posh__store(&m->holds, 0);
 	posh__store(&m->holds_busy, 0);
 	if (st == POSH__MEMBER_HANDOVER) {

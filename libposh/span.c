@@ -392,6 +392,26 @@ posh__span_part(struct posh__self *self, uint64_t n)
 					  POSH__SPAN_CLASS(w), 0, 0));
 }
 
+/* A table of holds that span n begins, of this member: was it being made by
+ * the dead thread?  Not if the member's entry names it; nor if somebody has
+ * made it who lives, of spans that the dead one's recovery gave back before
+ * it died itself. */
+static bool
+unused_holds(struct posh__self *self, uint64_t n, uint32_t owner)
+{
+	struct posh_heap *h = self->h;
+	struct posh__member *m;
+	unsigned st;
+
+	if (owner >= posh__load(&h->hdr->members_high))
+		return true;
+	m = posh__member_at(h, owner);
+	st = (unsigned)posh__load(&m->state) & 0xff;
+	return (posh__load(&m->holds) & 0xffffffff) != n &&
+	       (m == self->m || st == POSH__MEMBER_FREE ||
+		st == POSH__MEMBER_HANDOVER);
+}
+
 /* Settle a single span or a run's first that span_busy names. */
 static void
 settle_first(struct posh__self *self, uint64_t n)
@@ -412,13 +432,8 @@ settle_first(struct posh__self *self, uint64_t n)
 			posh__span_give(self, n);
 		return;
 	case POSH__SPAN_HOLDS:
-		/* Its member's entry may name it: then it is in use. */
-		if (POSH__SPAN_OWNER(w) < POSH__MEMBERS &&
-		    (posh__load(
-			     &posh__member_at(h, POSH__SPAN_OWNER(w))->holds) &
-		     0xffffffff) == n)
-			return;
-		posh__span_give(self, n);
+		if (unused_holds(self, n, POSH__SPAN_OWNER(w)))
+			posh__span_give(self, n);
 	}
 }
 
