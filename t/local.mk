@@ -29,6 +29,8 @@ check_LIBRARIES += %D%/libtap.a
 	%D%/clock.h \
 	%D%/dying.c \
 	%D%/dying.h \
+	%D%/explorer.c \
+	%D%/explorer.h \
 	%D%/graph.c \
 	%D%/graph.h \
 	%D%/tap.c \
@@ -38,6 +40,7 @@ check_LIBRARIES += %D%/libtap.a
 C_TESTS = \
 	%D%/box.t \
 	%D%/crash.t \
+	%D%/explore.t \
 	%D%/fork-crash.t \
 	%D%/heap.t \
 	%D%/lock-crash.t \
@@ -45,6 +48,7 @@ C_TESTS = \
 	%D%/member-crash.t \
 	%D%/member.t \
 	%D%/refs.t \
+	%D%/soak.t \
 	%D%/stale.t \
 	%D%/storm.t \
 	%D%/value.t

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Every POSH_STEP has its row in the STEPS table of its file's top comment,
-# every row its POSH_STEP, and a step is named after its file.
+# Every POSH_STEP has its row in the STEPS table of its file's top comment (of
+# X.c for what X.h has inline), every row its POSH_STEP, and a step is named
+# after its file.
 code=$POSH_TMP/steps-code rows=$POSH_TMP/steps-rows n=0 failed=0
 trap 'rm -f "$code" "$rows"' EXIT
 
@@ -15,10 +16,17 @@ report() { # passed? sentence
 	fi
 }
 
-for f in "$srcdir"/libposh/*.[ch]; do
+for f in "$srcdir"/libposh/*.c "$srcdir"/libposh/*.h; do
 	name=${f##*/}
 	[ "$name" != atomic.h ] || continue
-	sed -n 's/.*POSH_STEP("\([^"]*\)").*/\1/p' "$f" | sort -u >"$code"
+	files=$f
+	case $f in
+	*.h) [ ! -f "${f%.h}.c" ] || continue ;;
+	*.c) [ ! -f "${f%.c}.h" ] || files="$f ${f%.c}.h" ;;
+	esac
+	# shellcheck disable=SC2086
+	cat $files |
+		sed -n 's/.*POSH_STEP("\([^"]*\)").*/\1/p' | sort -u >"$code"
 	sed -n '2,/\*\//p' "$f" |
 		sed -n 's/^ \* *\([a-z]*\.[0-9][0-9]*\)  *[^ ].*/\1/p' |
 		sort >"$rows"
