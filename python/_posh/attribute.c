@@ -86,7 +86,7 @@ monitored(class_object *cls, PyObject *name, PyObject *descr)
 static bool
 is_full(ref_object *r)
 {
-	int64_t n = posh_list_len(r->heap->h, r->layout->handle);
+	int64_t n = posh_list_len(r->h, r->layout->handle);
 	return n < 0 || n > POSH_CLASS_SLOTS;
 }
 
@@ -94,7 +94,7 @@ static void
 note(ref_object *r, PyObject *name, PyObject *descr, int data)
 {
 	layout_object *l = r->layout;
-	uint64_t version = posh_object_version(r->heap->h, l->handle);
+	uint64_t version = posh_object_version(r->h, l->handle);
 	int slot;
 	if (!PyUnicode_CheckExact(name) || !PyUnicode_CHECK_INTERNED(name))
 		return;
@@ -126,33 +126,75 @@ getattr_slow(PyObject *self, PyObject *name, class_object *cls, ref_object *r)
 	return descr ? describe(descr, self) : raise_missing(self, name);
 }
 
+/* Read by what was noted, or give up: NULL without an exception. */
+static inline PyObject *
+getattr_noted(PyObject *self, ref_object *r, struct layout_entry *e)
+{
+	struct posh_value v;
+	if (e->slot >= 0 && !e->data) {
+		if (UNLIKELY(posh_instance_get(r->h, r->handle, (size_t)e->slot,
+					       &v)))
+			return NULL;
+		if (v.type == POSH_INT)
+			return PyLong_FromLongLong(v.i);
+		if (v.type == POSH_FLOAT)
+			return PyFloat_FromDouble(v.f);
+		return value_decode(r->heap, &v);
+	}
+	if (e->descr &&
+	    (e->data ||
+	     e->version == posh_object_version(r->h, r->layout->handle)))
+		return describe(Py_NewRef(e->descr), self);
+	return NULL;
+}
+
+/* By the layout's cache. */
 static PyObject *
-instance_getattro(PyObject *self, PyObject *name)
+getattr_cached(PyObject *self, PyObject *name)
 {
 	class_object *cls = class_of_proxy(self);
 	ref_object *r;
 	struct layout_entry *e;
-	struct posh_value v;
+	PyObject *value;
 	if (UNLIKELY(!cls))
 		return PyObject_GenericGetAttr(self, name);
 	r = instance_ref(self, cls);
 	if (UNLIKELY(!r))
 		return NULL;
 	e = layout_entry(r->layout, name);
-	if (e->name != name || !e->tag || e->tag != type_tag(cls->type))
-		return getattr_slow(self, name, cls, r);
-	if (e->data)
-		return describe(Py_NewRef(e->descr), self);
-	if (e->slot >= 0) {
-		if (LIKELY(posh_instance_get(r->heap->h, r->handle,
-					     (size_t)e->slot, &v) == 0))
-			return value_decode(r->heap, &v);
-	} else if (e->descr &&
-		   e->version ==
-			   posh_object_version(r->heap->h, r->layout->handle)) {
-		return describe(Py_NewRef(e->descr), self);
+	if (e->name == name && e->tag && e->tag == type_tag(cls->type)) {
+		value = getattr_noted(self, r, e);
+		if (value || PyErr_Occurred())
+			return value;
 	}
 	return getattr_slow(self, name, cls, r);
+}
+
+/* The ref of self, if the name is among those that were used last. */
+static inline ref_object *
+hot_ref(PyObject *self, PyObject *name, struct layout_hot *hot)
+{
+	PyTypeObject *type = Py_TYPE(self);
+	ref_object *r;
+	if (hot->type != type || hot->entry.name != name || !hot->entry.tag ||
+	    hot->entry.tag != type_tag(type))
+		return NULL;
+	r = *(ref_object **)((char *)self + hot->offset);
+	return r && r->layout == hot->layout ? r : NULL;
+}
+
+static PyObject *
+instance_getattro(PyObject *self, PyObject *name)
+{
+	struct layout_hot *hot = layout_hot_entry(Py_TYPE(self), name);
+	ref_object *r = hot_ref(self, name, hot);
+	PyObject *value;
+	if (LIKELY(r != NULL)) {
+		value = getattr_noted(self, r, &hot->entry);
+		if (LIKELY(value != NULL) || PyErr_Occurred())
+			return value;
+	}
+	return getattr_cached(self, name);
 }
 
 /*
@@ -207,16 +249,37 @@ setattr_slow(PyObject *self, PyObject *name, PyObject *value, class_object *cls,
 	return rc < 0 ? -1 : 0;
 }
 
+/* A number: 0 or a negative errno, or 1 if it is none. */
+static int
+store_number(ref_object *r, int slot, PyObject *value)
+{
+	struct posh_value v;
+	int overflow;
+	if (PyLong_CheckExact(value)) {
+		v = posh_int(PyLong_AsLongLongAndOverflow(value, &overflow));
+		if (overflow)
+			return 1;
+	} else if (PyFloat_CheckExact(value)) {
+		v = posh_float(PyFloat_AS_DOUBLE(value));
+	} else {
+		return 1;
+	}
+	return posh_instance_set(r->h, r->handle, (size_t)slot, &v);
+}
+
+/* 0, -ERANGE, or -1 with an exception. */
 static int
 store_fast(ref_object *r, int slot, PyObject *value)
 {
 	struct posh_value v;
 	encoder e;
-	int rc;
+	int rc = store_number(r, slot, value);
+	if (rc == 0)
+		return 0;
 	encoder_init(&e, r->heap);
 	rc = value_encode(r->heap, value, &v, &e);
 	if (rc == 0)
-		rc = posh_instance_set(r->heap->h, r->handle, (size_t)slot, &v);
+		CALL(rc, posh_instance_set(r->h, r->handle, (size_t)slot, &v));
 	encoder_clear(&e);
 	if (rc == 0 || rc == -ERANGE)
 		return rc;
@@ -225,8 +288,9 @@ store_fast(ref_object *r, int slot, PyObject *value)
 	return -1;
 }
 
+/* By the layout's cache. */
 static int
-instance_setattro(PyObject *self, PyObject *name, PyObject *value)
+setattr_cached(PyObject *self, PyObject *name, PyObject *value)
 {
 	class_object *cls = class_of_proxy(self);
 	ref_object *r;
@@ -245,6 +309,17 @@ instance_setattro(PyObject *self, PyObject *name, PyObject *value)
 			return rc;
 	}
 	return setattr_slow(self, name, value, cls, r);
+}
+
+static int
+instance_setattro(PyObject *self, PyObject *name, PyObject *value)
+{
+	struct layout_hot *hot = layout_hot_entry(Py_TYPE(self), name);
+	ref_object *r = value ? hot_ref(self, name, hot) : NULL;
+	int rc = -ERANGE;
+	if (r && hot->entry.slot >= 0 && !hot->entry.data)
+		rc = store_fast(r, hot->entry.slot, value);
+	return rc == -ERANGE ? setattr_cached(self, name, value) : rc;
 }
 
 /*

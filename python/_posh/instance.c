@@ -25,6 +25,7 @@ ref_new(heap_object *heap, posh_handle o, PyObject *owner, layout_object *l)
 	Py_INCREF(heap);
 	Py_INCREF(l);
 	r->heap = heap;
+	r->h = heap->h;
 	r->handle = o;
 	r->owner = owner;
 	r->layout = l;
@@ -199,8 +200,7 @@ instance_load(ref_object *r, PyObject *name, PyObject **out)
 	if (slot == -2)
 		return -1;
 	if (slot >= 0)
-		CALL(rc, posh_instance_get(r->heap->h, r->handle, (size_t)slot,
-					   &v));
+		CALL(rc, posh_instance_get(r->h, r->handle, (size_t)slot, &v));
 	if (rc == -ENOENT)
 		return 0;
 	if (rc == -ERANGE)

@@ -33,11 +33,22 @@ layout_new(class_object *cls, posh_handle handle)
 	return l;
 }
 
+struct layout_hot layout_hot[LAYOUT_HOT];
+
+static void
+cool(layout_object *l)
+{
+	for (int i = 0; i < LAYOUT_HOT; i++)
+		if (layout_hot[i].layout == l)
+			layout_hot[i].entry.tag = 0;
+}
+
 static void
 layout_dealloc(PyObject *op)
 {
 	layout_object *l = (layout_object *)op;
 	PyTypeObject *tp = Py_TYPE(op);
+	cool(l);
 	for (int i = 0; i < LAYOUT_CACHE; i++)
 		Py_XDECREF(l->cache[i].name);
 	Py_XDECREF(l->cls);
@@ -95,18 +106,28 @@ layout_room(layout_object *l, size_t n)
 	return room < POSH_CLASS_SLOTS ? room : POSH_CLASS_SLOTS;
 }
 
+static void
+enter(struct layout_entry *e, const struct layout_entry *from)
+{
+	PyObject *old = e->name;
+	Py_INCREF(from->name);
+	*e = *from;
+	Py_XDECREF(old);
+}
+
 void
 layout_note(layout_object *l, PyObject *name, PyObject *descr, int slot,
 	    int data, uint64_t version)
 {
-	struct layout_entry *e = layout_entry(l, name);
-	Py_INCREF(name);
-	Py_XSETREF(e->name, name);
-	e->descr = descr;
-	e->slot = slot;
-	e->data = (char)data;
-	e->tag = type_tag(l->cls->type);
-	e->version = version;
+	PyTypeObject *type = l->cls->type;
+	struct layout_hot *hot = layout_hot_entry(type, name);
+	struct layout_entry e = {name,       descr,          slot,
+				 (char)data, type_tag(type), version};
+	enter(layout_entry(l, name), &e);
+	enter(&hot->entry, &e);
+	hot->type = type;
+	hot->layout = l;
+	hot->offset = l->cls->offset;
 }
 
 /* Give all names that are known beforehand their slots. */

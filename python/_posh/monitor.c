@@ -28,7 +28,7 @@ static int
 enter_monitor(struct section *s)
 {
 	int rc;
-	CALL(rc, posh_object_lock(s->ref->heap->h, s->ref->handle, -1));
+	CALL(rc, posh_object_lock(s->ref->h, s->ref->handle, -1));
 	if (rc == 0)
 		return 0;
 	Py_CLEAR(s->ref);
@@ -73,7 +73,7 @@ section_enter(struct section *s, PyObject *self, class_object *cls,
 static void
 leave_monitor(struct section *s)
 {
-	posh_object_unlock(s->ref->heap->h, s->ref->handle);
+	posh_object_unlock(s->ref->h, s->ref->handle);
 	Py_CLEAR(s->ref);
 }
 
@@ -144,6 +144,15 @@ function(monitored_object *m)
 	return f;
 }
 
+/* The class of what a method is called on, or NULL. */
+static inline class_object *
+class_of_self(monitored_object *m, PyObject *self)
+{
+	if (LIKELY(Py_TYPE(self) == m->cls->type))
+		return m->cls;
+	return class_of_proxy(self);
+}
+
 /* Call what is no function: bind it first, as attribute access does. */
 static PyObject *
 call_other(PyObject *f, PyObject *const *args, size_t nargs, PyObject *kwnames)
@@ -173,7 +182,7 @@ monitored_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf,
 {
 	monitored_object *m = (monitored_object *)op;
 	size_t nargs = (size_t)PyVectorcall_NARGS(nargsf);
-	class_object *cls = nargs ? class_of_proxy(args[0]) : NULL;
+	class_object *cls = nargs ? class_of_self(m, args[0]) : NULL;
 	PyObject *f = function(m), *r;
 	struct section s;
 	if (!f)
@@ -341,7 +350,7 @@ static PyObject *
 property_get(PyObject *op, PyObject *obj, PyObject *type)
 {
 	monitored_object *m = (monitored_object *)op;
-	class_object *cls = obj ? class_of_proxy(obj) : NULL;
+	class_object *cls = obj ? class_of_self(m, obj) : NULL;
 	PyObject *f = function(m), *r = NULL;
 	descrgetfunc get;
 	struct section s;
@@ -376,7 +385,7 @@ static int
 property_set(PyObject *op, PyObject *obj, PyObject *value)
 {
 	monitored_object *m = (monitored_object *)op;
-	class_object *cls = class_of_proxy(obj);
+	class_object *cls = class_of_self(m, obj);
 	PyObject *f = function(m);
 	descrsetfunc set;
 	struct section s;

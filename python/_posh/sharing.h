@@ -53,7 +53,7 @@ class_object *class_resolve(PyObject *name);
 static inline unsigned
 type_tag(PyTypeObject *type)
 {
-#if PY_VERSION_HEX < 0x030d0000
+#if PY_VERSION_HEX < 0x030b0000 /* later ones clear the tag as well */
 	if (!PyType_HasFeature(type, Py_TPFLAGS_VALID_VERSION_TAG))
 		return 0;
 #endif
@@ -104,6 +104,25 @@ layout_entry(layout_object *l, PyObject *name)
 	return &l->cache[((uintptr_t)name >> 4) % LAYOUT_CACHE];
 }
 
+/* The names that were used last, of all types: what a lookup needs to know
+ * lies in one place. */
+enum { LAYOUT_HOT = 256 };
+
+struct layout_hot {
+	PyTypeObject *type;        /* T, borrowed */
+	layout_object *layout;     /* borrowed: gone from here before it goes */
+	Py_ssize_t offset;         /* of the ref in a proxy */
+	struct layout_entry entry; /* tag 0: empty */
+};
+extern struct layout_hot layout_hot[LAYOUT_HOT];
+
+static inline struct layout_hot *
+layout_hot_entry(PyTypeObject *type, PyObject *name)
+{
+	uintptr_t mix = (uintptr_t)type >> 6 ^ (uintptr_t)name >> 4;
+	return &layout_hot[mix % LAYOUT_HOT];
+}
+
 /* Enter what a lookup found. */
 void layout_note(layout_object *l, PyObject *name, PyObject *descr, int slot,
 		 int data, uint64_t version);
@@ -114,6 +133,7 @@ void layout_note(layout_object *l, PyObject *name, PyObject *descr, int slot,
 
 typedef struct ref_object {
 	PyObject_HEAD heap_object *heap; /* strong */
+	posh_heap *h;                    /* the heap's */
 	posh_handle handle;              /* owns a hold */
 	PyObject *owner;                 /* the proxy, borrowed */
 	layout_object *layout;           /* strong */
