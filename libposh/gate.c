@@ -10,7 +10,9 @@
  *
  * INVARIANTS
  *   I1  while the gate is shut and its owner past the wait, no intent is in
- *       flight, and no count is changed but by the owner;
+ *       flight, and no count is changed but by the owner; a reader that has
+ *       to let go of what it entered, or to recover a dead one, becomes a
+ *       writer first;
  *   I2  the gate names its owner; whoever finds that one dead opens it.
  *
  * PROGRESS  none for writers while it is shut: a walk over the heap.  Who

@@ -423,7 +423,15 @@ posh__drop(struct posh__self *self, uint64_t object)
 void
 posh__hold_cancel(struct posh__self *self, uint64_t object)
 {
+	bool reading = (posh__peek(&self->t->active) & 3) == 1;
+
+	/* What dies of it is taken apart: that is for writers, who stand
+	 * still while the gate is shut.  What was read before is void. */
+	if (reading)
+		posh__begin_write(self);
 	posh__drop(self, object);
+	if (reading)
+		posh__begin(self, 1);
 }
 
 int

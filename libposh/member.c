@@ -235,6 +235,7 @@ leave(struct posh__self *self)
 	int tries = 1000;
 	uint64_t state;
 
+	posh__begin_write(self);
 	posh__member_become(h->member, POSH__MEMBER_LEAVING);
 	POSH_STEP("member.4");
 	for (other = h->selves; other; other = other->next) {

@@ -132,7 +132,7 @@ recover_threads(struct posh__self *self, uint32_t m)
 	}
 	/* Who leaves has settled itself too, but is not done looking. */
 	if (!posh__peek(&self->t->active))
-		posh__begin(self, 3);
+		posh__begin_write(self);
 	POSH_STEP("recover.2");
 	for (tid = first; tid; tid = next_thread(h, m, tid)) {
 		as = actor(self, m, tid);
@@ -182,6 +182,9 @@ posh__recover(struct posh__self *self, uint32_t m, bool leaving)
 	uint64_t name = self->name, w;
 	int rc = 0;
 
+	/* A reader that waits for a dead one's monitor writes from here on. */
+	if (!(posh__peek(&self->t->active) & 2))
+		posh__begin_write(self);
 	if (!claim(self, member))
 		return -EBUSY;
 	POSH_STEP("recover.1");

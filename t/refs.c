@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,6 +13,8 @@
 #include <unistd.h>
 
 #include "actor.h"
+#include "gate.h"
+#include "lock.h"
 #include "posh.h"
 #include "ref.h"
 #include "tap.h"
@@ -245,9 +248,115 @@ test_threads_gone(void)
 	posh_heap_close(h);
 }
 
+/* Who wants to write while the gate is shut. */
+struct writer {
+	posh_heap *h;
+	posh_handle list, gone;
+	void (*write)(struct writer *w);
+};
+
+static int
+write_on_command(struct actor *me, void *arg)
+{
+	struct writer *w = arg;
+
+	actor_say(me, 'r');
+	actor_hear(me);
+	w->write(w);
+	actor_say(me, 'w');
+	actor_hear(me);
+	return 0;
+}
+
+/* A reading that fails lets go of what it entered, which dies of that. */
+static void
+give_up(struct writer *w)
+{
+	struct posh__self *self;
+
+	posh__enter_read(w->h, &self);
+	posh__hold_enter(self, w->gone.off);
+	posh__hold_cancel(self, w->gone.off);
+	posh__leave(self);
+}
+
+/* A reading that has to take the monitor, whose owner is dead. */
+static void
+succeed(struct writer *w)
+{
+	struct posh__self *self;
+
+	posh__enter_read(w->h, &self);
+	posh__lock(self, w->list.off, -1);
+	posh__unlock(self, w->list.off);
+	posh__leave(self);
+}
+
+static void
+leave_heap(struct writer *w)
+{
+	posh_heap_close(w->h);
+}
+
+static int
+lock_and_wait(struct actor *me, void *arg)
+{
+	struct writer *w = arg;
+
+	posh_object_lock(w->h, w->list, -1);
+	actor_say(me, 'l');
+	actor_hear(me);
+	return 0;
+}
+
+static bool
+leaving(posh_heap *h)
+{
+	uint32_t i;
+
+	for (i = 0; i < posh__load(&h->hdr->members_high); i++)
+		if ((posh__load(&posh__member_at(h, i)->state) & 0xff) ==
+		    POSH__MEMBER_LEAVING)
+			return true;
+	return false;
+}
+
+static void
+test_gate(const char *what, void (*write)(struct writer *))
+{
+	struct writer w = {heap_of(0), {0}, {0}, write};
+	struct posh__self *self;
+	struct pollfd said = {0, POLLIN, 0};
+	struct actor dead, a;
+
+	posh_list_new(w.h, &w.list);
+	actor_start(&dead, ACTOR_ARMED, lock_and_wait, &w);
+	actor_hear(&dead);
+	posh_list_new(w.h, &w.gone);
+	actor_start(&a, ACTOR_ARMED, write_on_command, &w);
+	actor_hear(&a);
+	actor_kill(&dead);
+	actor_end(&dead);
+	posh__enter_write(w.h, &self);
+	ok(posh__gate_shut(self) == 0, "the gate is shut");
+	actor_say(&a, 'g');
+	said.fd = a.from;
+	ok(poll(&said, 1, 100) == 0 && !leaving(w.h), "%s waits at the gate",
+	   what);
+	posh__gate_open(self);
+	posh__leave(self);
+	ok(actor_hear(&a) == 'w', "and goes on when it opens");
+	actor_kill(&a);
+	actor_end(&a);
+	posh_heap_close(w.h);
+}
+
 int
 main(void)
 {
+	test_gate("a reader that gives up", give_up);
+	test_gate("a reader that recovers", succeed);
+	test_gate("a process that leaves", leave_heap);
 	test_threads_gone();
 	test_late_reader();
 	test_known_and_entered();
