@@ -155,12 +155,14 @@ check_monitor(struct posh__self *self, uint64_t block, struct check *c)
 	struct posh__object *o = posh__object(h, block);
 	uint32_t name = posh__half_load(&o->lock) & ~POSH__LOCK_WAITS;
 	uint64_t seq = posh__load(&o->seq);
+	uint32_t member;
 
 	if (!name && seq & 1)
 		say(c, "object %#llx: sequence odd, and nobody inside",
 		    (unsigned long long)block);
-	if (name && posh__name_dead(h, name, NULL))
-		say(c, "object %#llx: its monitor has a dead owner",
+	/* One who died a moment ago is yet to be recovered. */
+	if (name && posh__name_dead(h, name, &member) && member == UINT32_MAX)
+		say(c, "object %#llx: its monitor has an owner of no name",
 		    (unsigned long long)block);
 }
 
@@ -315,7 +317,8 @@ check_hold(uint64_t object, unsigned state, void *arg)
 	if (state < POSH__HOLD_ENTERING || state > POSH__HOLD_ALLOCATING)
 		say(c, "a hold of %#llx is in state %u",
 		    (unsigned long long)object, state);
-	else if (!w || POSH__STATE(posh__load(w)) != POSH__LIVE)
+	else if (state != POSH__HOLD_ENTERING && /* by a reader: to be seen */
+		 (!w || POSH__STATE(posh__load(w)) != POSH__LIVE))
 		say(c, "%#llx is held, and no live block",
 		    (unsigned long long)object);
 }
