@@ -224,9 +224,10 @@ settle_step(struct posh__self *self)
 		}
 	} else if (minus ? posh__load(owner) != POSH__EMPTY
 			 : POSH__PAYLOAD(posh__load(owner)) != block) {
-		/* Perhaps.  One too many is mended; one too few never. */
-		posh__store(owner, POSH__EMPTY);
+		/* Perhaps.  One too many is mended; one too few never.  The
+		 * owner last: it tells the next recovery that this is done. */
 		suspect(word);
+		posh__store(owner, POSH__EMPTY);
 	}
 	posh__store(&t->step, 0);
 }
