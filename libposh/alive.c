@@ -14,7 +14,8 @@
  *   another pid namespace, or     dead if the byte is free
  *   a child not yet here (HANDOVER)
  *   the pid is gone, or is        dead, whatever the byte says
- *   another process's
+ *   another process's, or all
+ *   threads of it have ended
  *   otherwise                     dead if the byte is free, and the process
  *                                 is a zombie or has the heap no longer
  *                                 mapped (it called exec)
@@ -91,8 +92,21 @@ namespaces(void)
 
 struct process {
 	char state;
+	uint64_t threads; /* that have not ended; a zombie itself is one */
 	uint64_t start;
 };
+
+/* A number of /proc/PID/stat, text being the end of the second field. */
+static uint64_t
+field(const char *text, int number)
+{
+	for (; number > 2 && text; number--) {
+		text = strchr(text, ' ');
+		if (text)
+			text++;
+	}
+	return text ? strtoull(text, NULL, 10) : UINT64_MAX;
+}
 
 /* Read /proc/PID/stat; false if that says nothing. */
 static bool
@@ -100,7 +114,7 @@ look_up(pid_t pid, struct process *out)
 {
 	char text[1024], *p;
 	ssize_t n;
-	int fd, field;
+	int fd;
 
 	snprintf(text, sizeof(text), "/proc/%ld/stat", (long)pid);
 	fd = open(text, O_RDONLY | O_CLOEXEC);
@@ -115,19 +129,15 @@ look_up(pid_t pid, struct process *out)
 	if (!p || p[1] != ' ')
 		return false;
 	out->state = p[2];
-	p++;
-	for (field = 2; p && field < 21; field++)
-		p = strchr(p + 1, ' ');
-	if (!p)
-		return false;
-	out->start = strtoull(p + 1, NULL, 10);
-	return true;
+	out->threads = field(p, 20);
+	out->start = field(p, 22);
+	return out->start != UINT64_MAX;
 }
 
 void
 posh__member_sign(struct posh_heap *h, struct posh__member *m)
 {
-	struct process self = {0, 0};
+	struct process self = {0, 0, 0};
 
 	(void)h;
 	look_up(getpid(), &self);
@@ -238,6 +248,8 @@ gone(struct posh_heap *h, uint32_t index, pid_t pid, uint64_t start)
 	if (!look_up(pid, &p))
 		return false;
 	if (start && p.start != start)
+		return true;
+	if (p.state == 'Z' && p.threads == 1)
 		return true;
 	return posh__byte_free(h, POSH__TOKEN(index)) &&
 	       (p.state == 'Z' || p.state == 'X' || !maps(h, pid));

@@ -29,6 +29,7 @@ struct posh_heap {
 	struct posh__member *member;
 	uint32_t index;     /* of the member entry */
 	bool closed;        /* calls return -ESHUTDOWN */
+	bool grown;       /* by this process: look whether to collect */
 	bool threads;       /* more than one has been here: see hold.c */
 	uint64_t serial;    /* of the attachment; UINT64_MAX when closed */
 	bool fences;        /* no membarrier: fence at each entry */
@@ -57,6 +58,7 @@ struct posh_heap {
 	struct posh_heap *next; /* of the process's list of heaps */
 	int child_token;        /* fork: made in prepare */
 	uint32_t child_index, child_tid;
+	posh__half free_tid; /* where to look for a thread entry first */
 };
 
 static inline void *

@@ -61,7 +61,8 @@ struct posh__header {
 	posh__half pad2;
 	posh__word place[4]; /* handles: root, classes, tickets */
 	posh__word marked;   /* spans before this have had their bit set */
-	uint8_t pad3[128 - 96];
+	posh__word collected; /* bytes of spans after the last collection */
+	uint8_t pad3[128 - 104];
 
 	/* Read by everybody at each call, written seldom. */
 	posh__word epoch; /* of quiescence; see thread.h */

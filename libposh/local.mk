@@ -11,6 +11,7 @@ LIBPOSH_SOURCES = \
 	%D%/circle.c \
 	%D%/circle.h \
 	%D%/class.c \
+	%D%/collect.c \
 	%D%/dbody.c \
 	%D%/death.c \
 	%D%/dict.c \

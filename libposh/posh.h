@@ -30,7 +30,7 @@
  *   -EINTR      a signal came, or may have come, while the call waited, and
  *               the heap has wait hooks; handle signals and call again
  *   -EDEADLK    waiting would close a circle of waiting threads
- *   -EAGAIN     more threads use the heap than it can name (32,766)
+ *   -EAGAIN     more threads use the heap than it can name (32,639)
  *
  * After an error nothing has changed and no output has been written.
  *
@@ -163,6 +163,15 @@ POSH_API int posh_heap_stats(posh_heap *h, struct posh_stats *out, size_t size);
  *               the dead were recovered, suspects stay
  * Since 0.1. */
 POSH_API int posh_heap_reap(posh_heap *h);
+
+/* Free the objects that only refer to each other: cycles, which counts do not
+ * find.  Writers stand still meanwhile, readers do not.  Happens by itself
+ * when the heap has grown to twice its size.  Returns how many objects were
+ * garbage.
+ *   -ETIMEDOUT  as posh_heap_reap
+ *   -ENOMEM     no private memory for the marks
+ * Since 0.1. */
+POSH_API int64_t posh_heap_collect(posh_heap *h);
 
 /* Verify every invariant of the heap while its writers stand still, and
  * call report once for each thing that is wrong.  Returns how many.

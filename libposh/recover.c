@@ -81,19 +81,33 @@ actor(struct posh__self *self, uint32_t m, uint32_t tid)
 	return as;
 }
 
+static uint32_t
+thread_end(struct posh_heap *h)
+{
+	uint64_t high = posh__load(&h->hdr->threads_high);
+
+	return high < POSH__THREADS ? (uint32_t)high : POSH__THREADS;
+}
+
+/* Is the thread entry tid one of member m? */
+static bool
+is_thread(struct posh_heap *h, uint32_t m, uint32_t tid)
+{
+	uint64_t w = posh__load(&posh__thread_at(h, tid)->state);
+
+	return POSH__THREAD_STATE(w) != POSH__THREAD_FREE &&
+	       POSH__THREAD_MEMBER(w) == m;
+}
+
 /* The next thread entry of a member after tid, or 0. */
 static uint32_t
 next_thread(struct posh_heap *h, uint32_t m, uint32_t tid)
 {
-	uint32_t high = (uint32_t)posh__load(&h->hdr->threads_high);
+	uint32_t end = thread_end(h);
 
-	while (++tid < high && tid < POSH__THREADS) {
-		uint64_t w = posh__load(&posh__thread_at(h, tid)->state);
-
-		if (POSH__THREAD_STATE(w) != POSH__THREAD_FREE &&
-		    POSH__THREAD_MEMBER(w) == m)
+	while (++tid < end)
+		if (is_thread(h, m, tid))
 			return tid;
-	}
 	return 0;
 }
 
@@ -151,13 +165,9 @@ recover_threads(struct posh__self *self, uint32_t m)
 	}
 	POSH_STEP("recover.5");
 	/* From the last on: the first acts for the holds. */
-	while ((tid = next_thread(h, m, 0)) != 0) {
-		uint32_t last = tid;
-
-		while ((tid = next_thread(h, m, last)) != 0)
-			last = tid;
-		posh__thread_release(h, last);
-	}
+	for (tid = thread_end(h); tid-- > 1;)
+		if (is_thread(h, m, tid))
+			posh__thread_release(h, tid);
 	POSH_STEP("recover.6");
 	return 0;
 }

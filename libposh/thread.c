@@ -39,6 +39,8 @@
 #include "ref.h"
 #include "value.h"
 
+enum { FOR_JOINING = 127 };
+
 /* Make room for a chunk of entries more. */
 static int
 extend(struct posh_heap *h, uint64_t high)
@@ -55,30 +57,57 @@ extend(struct posh_heap *h, uint64_t high)
 	return 0;
 }
 
+/* The entries from here on are not for this one.  A few are left to who
+ * joins: were all those of the dead in use, nobody could become a thread that
+ * recovers them. */
+static uint64_t
+end_for(struct posh_heap *h, uint32_t member)
+{
+	uint64_t w = posh__load(&posh__member_at(h, member)->state);
+
+	if ((w & 0xff) == POSH__MEMBER_CLAIMED)
+		return POSH__THREADS;
+	return POSH__THREADS - FOR_JOINING;
+}
+
+/* Claim a free entry of those before end, if there is one. */
+static bool
+claim(struct posh_heap *h, uint32_t member, uint32_t from, uint64_t end,
+      uint32_t *tid)
+{
+	for (; from < end; from++) {
+		posh__word *state = &posh__thread_at(h, from)->state;
+		uint64_t w = posh__load(state);
+
+		if (POSH__THREAD_STATE(w) != POSH__THREAD_FREE ||
+		    !posh__cas(state, w,
+			       POSH__THREAD_WORD(POSH__THREAD_GEN(w), member,
+						 POSH__THREAD_LIVE)))
+			continue;
+		POSH_STEP("thread.2");
+		posh__half_store(&h->free_tid, from + 1);
+		*tid = from;
+		return true;
+	}
+	return false;
+}
+
 int
 posh__thread_claim(struct posh_heap *h, uint32_t member, uint32_t *tid)
 {
-	uint32_t i = 1;
+	uint64_t end = end_for(h, member);
+	uint32_t hint = posh__half_load(&h->free_tid);
 
 	for (;;) {
 		uint64_t high = posh__load(&h->hdr->threads_high);
+		uint64_t top = high < end ? high : end;
 
-		for (; i < high; i++) {
-			posh__word *state = &posh__thread_at(h, i)->state;
-			uint64_t w = posh__load(state);
-
-			if (POSH__THREAD_STATE(w) != POSH__THREAD_FREE ||
-			    !posh__cas(state, w,
-				       POSH__THREAD_WORD(POSH__THREAD_GEN(w),
-							 member,
-							 POSH__THREAD_LIVE)))
-				continue;
-			POSH_STEP("thread.2");
-			*tid = i;
+		if (claim(h, member, hint ? hint : 1, top, tid) ||
+		    claim(h, member, 1, hint < top ? hint : top, tid))
 			return 0;
-		}
-		if (extend(h, high))
+		if (high >= end || extend(h, high))
 			return -EAGAIN;
+		hint = (uint32_t)high;
 	}
 }
 
@@ -96,6 +125,8 @@ posh__thread_release(struct posh_heap *h, uint32_t tid)
 		  POSH__THREAD_WORD((POSH__THREAD_GEN(w) + 1) & 0x7fff, 0,
 				    POSH__THREAD_FREE));
 	POSH_STEP("thread.4");
+	if (tid < posh__half_load(&h->free_tid))
+		posh__half_store(&h->free_tid, tid);
 }
 
 bool

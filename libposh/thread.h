@@ -54,6 +54,9 @@ struct posh__self {
 int posh__self_find(struct posh_heap *h, struct posh__self **out);
 void posh__gate_wait(struct posh__self *self);
 
+/* collect.c: the heap has grown; collect cycles if it is time to. */
+void posh__collect_soon(struct posh__self *self);
+
 /* The struct that the calling thread used last, and the serial number of its
  * attachment: pthread_getspecific costs as much as the rest of a read. */
 struct posh__tls {
@@ -109,9 +112,12 @@ posh__enter_write(struct posh_heap *h, struct posh__self **out)
 {
 	int rc = posh__self(h, out);
 
-	if (rc == 0)
-		posh__begin_write(*out);
-	return rc;
+	if (rc)
+		return rc;
+	posh__begin_write(*out);
+	if (__builtin_expect(h->grown, 0))
+		posh__collect_soon(*out);
+	return 0;
 }
 
 static inline void

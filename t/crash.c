@@ -687,6 +687,41 @@ op_recount(struct world *w)
 	posh_heap_reap(w->h);
 }
 
+/* Circles of all kinds. */
+static void
+make_garbage(struct world *w)
+{
+	posh_handle l, d, o, x;
+
+	posh_list_new(w->h, &l);
+	posh_dict_new(w->h, &d);
+	posh_instance_new(w->h, w->cls, 3, &o);
+	append(w, l, posh_object(l));
+	append(w, l, posh_object(d));
+	append(w, l, text("a text in the garbage"));
+	set(w, d, "an instance", posh_object(o));
+	posh_instance_set(w->h, o, 0, &(struct posh_value){
+					      .type = POSH_OBJECT, .object = l});
+	posh_instance_set(w->h, o, 1, &(struct posh_value){
+					      .type = POSH_OBJECT, .object = o});
+	if (posh_instance_extra(w->h, o, 1, &x) == 0) {
+		set(w, x, "round", posh_object(d));
+		posh_object_drop(w->h, x);
+	}
+	posh_object_drop(w->h, l);
+	posh_object_drop(w->h, d);
+	posh_object_drop(w->h, o);
+}
+
+static void
+op_collect(struct world *w)
+{
+	count_off();
+	make_garbage(w);
+	count_on();
+	posh_heap_collect(w->h);
+}
+
 /* A grandchild dies in the middle of something; its recovery dies too. */
 static void
 recover_after(struct world *w, void (*op)(struct world *), long after)
@@ -809,6 +844,7 @@ static const struct scenario {
 	{"wait for a monitor", op_wait, false},
 	{"fork", op_fork, true},
 	{"recount suspects", op_recount, true},
+	{"collect circles", op_collect, false},
 	{"take over orphans", op_orphans, true},
 	{"recover a splice", op_recover_list, true},
 	{"recover a fork", op_recover_fork, true},
@@ -906,6 +942,7 @@ all_given_back(struct world *w, uint64_t empty)
 	posh_object_drop(w->h, w->inst);
 	posh_dict_clear(w->h, posh_heap_place(w->h, POSH_CLASSES));
 	posh_heap_reap(w->h);
+	posh_heap_collect(w->h);
 	posh_heap_stats(w->h, &st, sizeof(st));
 	if (st.live_bytes != empty)
 		printf("# %llu live bytes, %llu in an empty heap; %llu "
