@@ -209,6 +209,9 @@ stray_child(void)
 	i = find(a.pid);
 	ok(alive(i), "a member with a stray child is alive");
 	actor_kill(&a);
+	while (alive(i))
+		sched_yield();
+	ok(dead(i), "killed it is dead, though only a zombie");
 	actor_end(&a);
 	ok(i >= 0 && !posh__byte_free(heap, POSH__TOKEN(i)),
 	   "the stray child keeps its byte locked");
@@ -431,6 +434,53 @@ threads_come_and_go(void)
 	ok(threads() == before, "so do many at once (%lu, %lu entries)",
 	   (unsigned long)high,
 	   (unsigned long)posh__load(&heap->hdr->threads_high));
+}
+
+/* Take every thread entry that there is, and die. */
+static int
+takes_all(struct actor *me, void *arg)
+{
+	pthread_t t;
+	uint32_t tid;
+	void *rc;
+	int n = 0;
+
+	(void)arg;
+	while (posh__thread_claim(heap, heap->index, &tid) == 0)
+		n++;
+	pthread_create(&t, NULL, one_call, NULL);
+	pthread_join(t, &rc);
+	actor_say(me, n > 32000 && rc ? 'y' : 'n');
+	actor_hear(me);
+	return 0;
+}
+
+static int
+joins(struct actor *me, void *arg)
+{
+	posh_heap *h;
+
+	(void)me;
+	(void)arg;
+	if (posh_heap_open_fd(heap->fd, &h) || call(h))
+		return 1;
+	posh_heap_close(h);
+	return 0;
+}
+
+static void
+no_names_left(void)
+{
+	struct actor a, b;
+
+	actor_start(&a, ACTOR_ARMED, takes_all, NULL);
+	ok(actor_hear(&a) == 'y', "there are some 32,000 thread entries");
+	ok(call(heap) == 0, "who has one does not need one");
+	actor_kill(&a);
+	actor_end(&a);
+	actor_start(&b, ACTOR_STRAY, joins, NULL);
+	ok(actor_end(&b) == 0 && members() == 1 && threads() == 1,
+	   "were they all of a dead one, who joins recovers it");
 }
 
 static void *
@@ -661,6 +711,7 @@ main(void)
 	other_namespace();
 	no_child();
 	threads_come_and_go();
+	no_names_left();
 	thread_ends_inside();
 	two_in_one();
 	first_attach();
