@@ -57,7 +57,7 @@ note_name(const char *name)
 		if (strcmp(names[i], name) == 0)
 			return;
 	if (nnames < MAX_NAMES)
-		strncpy(names[nnames++], name, NAME - 1);
+		snprintf(names[nnames++], NAME, "%s", name);
 }
 
 /* What a scenario works with: a list and a dict in the root, and an object

@@ -316,7 +316,7 @@ counting_thread(void *arg)
 	(void)arg;
 	for (i = 0; i < TURNS; i++) {
 		if (posh_object_lock(heap, one, -1))
-			return "failed";
+			return (void *)"failed";
 		shared->count = shared->count + 1;
 		posh_object_unlock(heap, one);
 	}
