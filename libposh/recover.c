@@ -47,7 +47,6 @@ settle_journal(struct posh__self *self)
 	posh__op_finish(self);
 	posh__release(self);
 	posh__store(&self->t->waits, 0);
-	posh__store(&self->t->active, 0);
 }
 
 void
@@ -141,12 +140,12 @@ recover_threads(struct posh__self *self, uint32_t m)
 
 	for (tid = first; tid; tid = next_thread(h, m, tid)) {
 		as = actor(self, m, tid);
+		/* Inside until all is given back: who shuts the gate does not
+		 * take a recovery that was broken off for an end of it. */
+		posh__begin(&as, 3);
 		settle_journal(&as);
 		posh__scratch_free(&as);
 	}
-	/* Who leaves has settled itself too, but is not done looking. */
-	if (!posh__peek(&self->t->active))
-		posh__begin_write(self);
 	POSH_STEP("recover.2");
 	for (tid = first; tid; tid = next_thread(h, m, tid)) {
 		as = actor(self, m, tid);
