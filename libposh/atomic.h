@@ -91,6 +91,13 @@ posh__store_fence(void)
 	AO_nop_write();
 }
 
+/* Keep later loads behind earlier ones: nothing on x86. */
+static inline void
+posh__load_fence(void)
+{
+	AO_nop_read();
+}
+
 /* Keep the compiler from moving accesses; for what only has to be in
  * program order, as a killed process leaves it. */
 static inline void

@@ -312,6 +312,11 @@ posh__collect_soon(struct posh__self *self)
 	self->hookless = true;
 	collect_now(self);
 	self->hookless = false;
-	if (h->before && h->after)
-		h->after(token, h->hook_arg);
+	if (!h->before || !h->after)
+		return;
+	/* Outside: one that came meanwhile may wait for that, in its first
+	 * call, and have what the hook waits for. */
+	posh__leave(self);
+	h->after(token, h->hook_arg);
+	posh__begin_write(self);
 }

@@ -140,7 +140,8 @@ posh__seq_even(const struct posh__object *o, uint64_t *seq)
 static inline bool
 posh__seq_same(const struct posh__object *o, uint64_t seq)
 {
-	/* The loads before were acquires: none passes this one. */
+	/* What was read before by plain loads, too, is not read later. */
+	posh__load_fence();
 	return posh__load(&o->seq) == seq;
 }
 

@@ -351,9 +351,78 @@ test_gate(const char *what, void (*write)(struct writer *))
 	posh_heap_close(w.h);
 }
 
+/* What an interpreter's lock is to a process of Python. */
+static struct {
+	pthread_mutex_t lock;
+	posh_heap *h;
+	volatile bool away, second; /* the first is away; the second is in */
+} gil = {PTHREAD_MUTEX_INITIALIZER, NULL, false, false};
+
+static void *
+gil_leave(void *arg)
+{
+	pthread_mutex_unlock(&gil.lock);
+	gil.away = true;
+	while (!gil.second)
+		usleep(100);
+	return arg;
+}
+
+static void
+gil_enter(void *token, void *arg)
+{
+	(void)token;
+	(void)arg;
+	pthread_mutex_lock(&gil.lock);
+}
+
+static void *
+second_thread(void *arg)
+{
+	posh_handle o;
+
+	while (!gil.away)
+		usleep(100);
+	pthread_mutex_lock(&gil.lock);
+	gil.second = true;
+	if (posh_list_new(gil.h, &o) == 0)
+		posh_object_drop(gil.h, o);
+	pthread_mutex_unlock(&gil.lock);
+	return arg;
+}
+
+/* A thread collects because the heap has grown; a second one makes its first
+ * call meanwhile. */
+static void
+test_collect_and_second(void)
+{
+	posh_handle list;
+	pthread_t t;
+
+	gil.h = heap_of(0);
+	posh_list_new(gil.h, &list);
+	fill(gil.h, list, 400); /* as large as a collection asks for */
+	pthread_mutex_lock(&gil.lock);
+	posh_heap_wait_hooks(gil.h, gil_leave, gil_enter, NULL);
+	if (pthread_create(&t, NULL, second_thread, NULL))
+		abort();
+	gil.h->grown = true;
+	posh__store(&gil.h->hdr->collected, 0);
+	alarm(20);
+	fill(gil.h, list, 1);
+	pthread_mutex_unlock(&gil.lock);
+	pthread_join(t, NULL);
+	alarm(0);
+	ok(gil.second, "a second thread comes while the first collects");
+	posh_heap_wait_hooks(gil.h, NULL, NULL, NULL);
+	posh_object_drop(gil.h, list);
+	posh_heap_close(gil.h);
+}
+
 int
 main(void)
 {
+	test_collect_and_second();
 	test_gate("a reader that gives up", give_up);
 	test_gate("a reader that recovers", succeed);
 	test_gate("a process that leaves", leave_heap);
