@@ -18,20 +18,36 @@ clock_ns(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-int64_t
-clock_queued_ns(void)
+static void
+schedstat(long long *ran, long long *queued)
 {
 	char text[80];
-	long long ran, queued;
 	int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
 	if (fd >= 0)
 		close(fd);
-	if (n <= 0)
-		return 0;
-	text[n] = '\0';
-	return sscanf(text, "%lld %lld", &ran, &queued) == 2 ? queued : 0;
+	text[n > 0 ? n : 0] = '\0';
+	*ran = *queued = 0;
+	sscanf(text, "%lld %lld", ran, queued);
+}
+
+int64_t
+clock_queued_ns(void)
+{
+	long long ran, queued;
+
+	schedstat(&ran, &queued);
+	return queued;
+}
+
+int64_t
+clock_busy_ns(void)
+{
+	long long ran, queued;
+
+	schedstat(&ran, &queued);
+	return ran + queued;
 }
 
 void

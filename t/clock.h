@@ -12,6 +12,9 @@ int64_t clock_ns(void);
  * the kernel does not say. */
 int64_t clock_queued_ns(void);
 
+/* The same, and those for which it ran: the rest it slept. */
+int64_t clock_busy_ns(void);
+
 void clock_sleep(int64_t ns);
 
 #endif

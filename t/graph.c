@@ -118,7 +118,7 @@ struct making {
 	size_t nheld;
 };
 
-static struct making making; /* one operation at a time */
+static _Thread_local struct making making; /* one operation at a time */
 
 static void let_go(struct graph *g, const struct place *p);
 static bool find(struct graph *g, unsigned depth, struct place *out);

@@ -1,0 +1,650 @@
+/* SPDX-License-Identifier: MIT */
+/* A storm of kills on many processes.
+ *
+ * Workers of two threads each do random operations on one graph of objects.
+ * Besides, each has a list of its own, and says in a pipe what it is about to
+ * do to that and when it has done it.  The killer sends SIGKILL, SIGSTOP and
+ * SIGCONT; workers fork, announced or not, and call exec.  Who is killed is
+ * replaced at once.
+ *
+ * While they live, workers hold each value that they read to its checksum
+ * (freed blocks are poisoned), and one or another checks the heap.  After a
+ * death, a worker's list is as its log says, before or after what it was
+ * doing.  Now and then all are killed together; then the heap has not one
+ * byte more than it has to.
+ *
+ *   soak.t [-t SECONDS] [-w WORKERS] [-s SEED]
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "atomic.h"
+#include "clock.h"
+#include "graph.h"
+#include "posh.h"
+#include "tap.h"
+
+enum {
+	WORKERS = 16,    /* at most */
+	ITEMS = 40,      /* of a worker's own list */
+	THREADS = 2,     /* of a worker: one keeps the log */
+	HUNG = 10,       /* seconds without a step: that is a hang */
+	GENERATION = 100 /* kills until all are killed together */
+};
+
+/* What a worker is about to do to its own list; op 0: it has done it. */
+enum op { DONE, APPEND, POP, SET, INSERT, EXTEND, DELETE };
+
+struct record {
+	uint32_t op, at;
+	uint64_t value;
+};
+
+/* What the list has to be. */
+struct model {
+	uint64_t item[ITEMS + 4];
+	unsigned n;
+};
+
+struct worker {
+	pid_t pid;
+	bool killed;
+	int log;                    /* the pipe's reading end */
+	struct model before, after; /* the same if nothing is in flight */
+};
+
+/* What the processes tell the killer. */
+struct shared {
+	volatile uint64_t steps[WORKERS][THREADS];
+	volatile int64_t longest; /* ns that a step was not for want of CPU */
+	volatile long forks, execs, checks, wrong;
+	char what[200];
+};
+
+static struct shared *shared;
+static struct worker worker[WORKERS];
+static int nworkers = 4;
+static posh_heap *heap;
+static uint64_t empty;
+static struct graph dice; /* the killer's */
+static long kills, stops, restarts, violations, generations;
+
+static void
+violated(const char *what)
+{
+	violations++;
+	tap_note("violation: %s", what);
+}
+
+static void
+tell(const char *what, void *arg)
+{
+	(void)arg;
+	violated(what);
+}
+
+/* In a worker: something is wrong.  It goes on. */
+static void
+note(const char *what, void *arg)
+{
+	(void)arg;
+	if (__atomic_fetch_add(&shared->wrong, 1, __ATOMIC_RELAXED) == 0)
+		snprintf(shared->what, sizeof(shared->what), "%s", what);
+}
+
+/*
+ * A worker's own list, and its model
+ */
+
+static struct posh_value
+value_of(uint64_t x, char *text)
+{
+	if (x & 1)
+		return posh_int((int64_t)(x >> 1));
+	snprintf(text, 64, "%016llx and again %016llx", (unsigned long long)x,
+		 (unsigned long long)~x);
+	return posh_utf8(text, strlen(text));
+}
+
+static bool
+is_value(const struct posh_value *v, uint64_t x)
+{
+	char text[64];
+	struct posh_value want = value_of(x, text);
+
+	if (want.type == POSH_INT)
+		return v->type == POSH_INT && v->i == want.i;
+	return v->type == POSH_STR && v->width == 1 && v->size == want.size &&
+	       !memcmp(v->data, text, v->size);
+}
+
+static void
+model_apply(struct model *m, const struct record *r)
+{
+	unsigned at = r->at, i, more = r->op == EXTEND ? 3 : 1;
+
+	switch (r->op) {
+	case APPEND:
+	case EXTEND:
+		for (i = 0; i < more; i++)
+			m->item[m->n++] = r->value + i;
+		break;
+	case INSERT:
+		memmove(&m->item[at + 1], &m->item[at],
+			(m->n++ - at) * sizeof(m->item[0]));
+		m->item[at] = r->value;
+		break;
+	case SET:
+		m->item[at] = r->value;
+		break;
+	case POP:
+	case DELETE:
+		more = r->op == POP ? 1 : (unsigned)r->value;
+		memmove(&m->item[at], &m->item[at + more],
+			(m->n - at - more) * sizeof(m->item[0]));
+		m->n -= more;
+	}
+}
+
+static int
+list_apply(posh_handle list, const struct record *r)
+{
+	char text[3][64];
+	struct posh_value v[3];
+	unsigned i;
+
+	for (i = 0; i < 3; i++)
+		v[i] = value_of(r->value + i, text[i]);
+	switch (r->op) {
+	case APPEND:
+		return posh_list_append(heap, list, v);
+	case EXTEND:
+		return posh_list_extend(heap, list, v, 3);
+	case INSERT:
+		return posh_list_insert(heap, list, r->at, v);
+	case SET:
+		return posh_list_set(heap, list, r->at, v);
+	case POP:
+		return posh_list_pop(heap, list, r->at, NULL);
+	default:
+		return posh_list_delete(heap, list, r->at, r->at + r->value);
+	}
+}
+
+static void
+choose(struct graph *g, const struct model *m, struct record *r)
+{
+	uint64_t x = graph_random(g);
+
+	r->op = APPEND + x % 6;
+	r->value = x >> 16;
+	if (m->n == 0 && (r->op == POP || r->op == SET || r->op == DELETE))
+		r->op = APPEND;
+	if (m->n >= ITEMS - 3)
+		r->op = DELETE;
+	r->at = m->n ? (uint32_t)(x >> 8 & 0xff) % m->n : 0;
+	if (r->op == DELETE)
+		r->value = (x >> 16) % (m->n - r->at + 1);
+}
+
+/* The list of worker i is in a place where the graph's changes don't reach. */
+static posh_handle
+own_list(int i)
+{
+	struct posh_value k = posh_int(i), v = posh_fresh(POSH_KIND_LIST), out;
+
+	if (posh_dict_setdefault(heap, posh_heap_place(heap, POSH_TICKETS), &k,
+				 &v, &out) < 0)
+		return (posh_handle){0};
+	return out.object;
+}
+
+static bool
+list_is(posh_handle list, const struct model *m)
+{
+	struct posh_value *v;
+	int64_t n = posh_list_snapshot(heap, list, &v, NULL), i;
+	bool same = n == (int64_t)m->n;
+
+	for (i = 0; same && i < n; i++)
+		same = is_value(&v[i], m->item[i]);
+	if (n >= 0)
+		free(v);
+	return same;
+}
+
+/*
+ * A worker
+ */
+
+struct thread {
+	int index, number;
+	uint64_t seed;
+	struct model model;
+	int log;
+};
+
+static void
+log_write(int fd, const struct record *r)
+{
+	if (write(fd, r, sizeof(*r)) != sizeof(*r))
+		_exit(4);
+}
+
+static void
+own_step(struct graph *g, struct thread *t, posh_handle list)
+{
+	static const struct record done;
+	struct record r;
+	int rc;
+
+	choose(g, &t->model, &r);
+	log_write(t->log, &r);
+	rc = list_apply(list, &r);
+	if (rc < 0) {
+		note(posh_error_text(rc), NULL);
+		_exit(4);
+	}
+	model_apply(&t->model, &r);
+	log_write(t->log, &done);
+	if (!list_is(list, &t->model))
+		note("a list changed behind its owner's back", NULL);
+}
+
+/* A child that works a little, and goes without a word; or one that nobody
+ * announced, which gets nothing but a clear error. */
+static void
+fork_step(struct graph *g)
+{
+	bool announced = graph_random(g) & 1;
+	int64_t len;
+	pid_t pid;
+	int i;
+
+	if (announced)
+		posh_fork_arm();
+	pid = fork();
+	if (pid) {
+		shared->forks++;
+		return;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (announced) {
+		for (i = 0; i < 30; i++)
+			graph_step(g);
+		if (g->wrong)
+			note(g->what, NULL);
+		raise(SIGKILL);
+	}
+	len = posh_dict_len(heap, posh_heap_place(heap, POSH_ROOT));
+	if (len != -ECHILD)
+		note("an unannounced child was let in", NULL);
+	/* It has what its parent had open, for a while. */
+	clock_sleep(5000000);
+	_exit(0);
+}
+
+static void
+step(struct graph *g, struct thread *t, posh_handle list)
+{
+	char *const argv[] = {(char *)"soak", (char *)"-x", NULL};
+	unsigned r = (unsigned)(graph_random(g) >> 40) % 8192;
+
+	if (t->number == 0 && r & 1) {
+		own_step(g, t, list);
+	} else if (r == 2) {
+		if (posh_heap_check(heap, note, NULL) >= 0)
+			shared->checks++;
+	} else if (r == 4 && t->number == 1) {
+		fork_step(g);
+	} else if (r == 6 && t->number == 1) {
+		shared->execs++;
+		execv("/proc/self/exe", argv);
+		_exit(4);
+	} else {
+		graph_step(g);
+	}
+}
+
+static void *
+work(void *arg)
+{
+	struct thread *t = arg;
+	struct graph g;
+	posh_handle list = {0};
+	int64_t from, blocked, took;
+
+	graph_join(&g, heap, t->seed + (uint64_t)t->number);
+	if (t->number == 0) {
+		list = own_list(t->index);
+		if (!list_is(list, &t->model))
+			note("a list is not as it was left", NULL);
+	}
+	for (;;) {
+		from = clock_ns();
+		blocked = clock_busy_ns();
+		step(&g, t, list);
+		took = clock_ns() - from;
+		if (took > 1000000) {
+			took -= clock_busy_ns() - blocked;
+			if (took > shared->longest)
+				shared->longest = took;
+		}
+		shared->steps[t->index][t->number]++;
+		if (g.wrong) {
+			note(g.what, NULL);
+			g.wrong = 0;
+		}
+	}
+	return NULL;
+}
+
+static void
+worker_main(int index, uint64_t seed, int log)
+{
+	static struct thread thread[THREADS];
+	pthread_t id;
+	int i;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGCHLD, SIG_IGN);
+	for (i = THREADS - 1; i >= 0; i--) {
+		thread[i] = (struct thread){index, i, seed, worker[index].after,
+					    log};
+		if (i && pthread_create(&id, NULL, work, &thread[i]))
+			_exit(4);
+	}
+	work(&thread[0]);
+}
+
+/*
+ * The killer
+ */
+
+static void
+start(int i)
+{
+	struct worker *w = &worker[i];
+	uint64_t seed = graph_random(&dice);
+	int end[2];
+
+	if (pipe2(end, O_CLOEXEC))
+		exit(3);
+	posh_fork_arm();
+	w->pid = fork();
+	if (w->pid < 0)
+		exit(3);
+	if (w->pid == 0) {
+		close(end[0]);
+		worker_main(i, seed, end[1]);
+	}
+	w->killed = false;
+	close(end[1]);
+	fcntl(end[0], F_SETFL, O_NONBLOCK);
+	w->log = end[0];
+	restarts++;
+}
+
+/* Read what the worker said. */
+static void
+follow(struct worker *w)
+{
+	struct record r[64];
+	ssize_t n;
+	size_t i;
+
+	while ((n = read(w->log, r, sizeof(r))) > 0)
+		for (i = 0; i < (size_t)n / sizeof(r[0]); i++) {
+			if (r[i].op == DONE)
+				w->before = w->after;
+			else
+				model_apply(&w->after, &r[i]);
+		}
+}
+
+/* The worker is dead: its list is as before or as after. */
+static void
+settle(int i)
+{
+	struct worker *w = &worker[i];
+	char text[100];
+	posh_handle list = own_list(i);
+
+	follow(w);
+	close(w->log);
+	if (list_is(list, &w->after)) {
+		w->before = w->after;
+	} else if (list_is(list, &w->before)) {
+		w->after = w->before;
+	} else {
+		snprintf(text, sizeof(text),
+			 "list %d is neither as before nor as after", i);
+		violated(text);
+		posh_list_delete(heap, list, 0, SIZE_MAX);
+		w->before.n = w->after.n = 0;
+	}
+	posh_object_drop(heap, list);
+}
+
+static void
+destroy(int i)
+{
+	if (worker[i].killed)
+		return;
+	kill(worker[i].pid, SIGKILL);
+	worker[i].killed = true;
+	kills++;
+}
+
+/* Wait for the end of one that was killed, or with WNOHANG just look. */
+static bool
+bury(int i, int how)
+{
+	char text[100];
+	int status = 0;
+
+	if (waitpid(worker[i].pid, &status, how) != worker[i].pid)
+		return false;
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {
+		snprintf(text, sizeof(text), "a worker ended with status %#x",
+			 (unsigned)status);
+		violated(text);
+	}
+	settle(i);
+	return true;
+}
+
+/* A worker that is alive makes steps. */
+static void
+watch(bool restart)
+{
+	static uint64_t last[WORKERS][THREADS];
+	static int64_t since[WORKERS][THREADS];
+	int i, j;
+
+	for (i = 0; i < nworkers; i++)
+		for (j = 0; j < THREADS; j++) {
+			uint64_t now = shared->steps[i][j];
+
+			if (restart || worker[i].killed || now != last[i][j]) {
+				last[i][j] = now;
+				since[i][j] = clock_ns();
+			} else if (clock_ns() - since[i][j] >
+				   HUNG * INT64_C(1000000000)) {
+				tap_note("worker %d, pid %ld", i,
+					 (long)worker[i].pid);
+				violated("a thread hangs");
+				if (getenv("POSH_KEEP"))
+					pause();
+				since[i][j] = clock_ns();
+			}
+		}
+}
+
+static void
+strike(int i)
+{
+	pid_t pid = worker[i].pid;
+	uint64_t r = graph_random(&dice);
+
+	if (worker[i].killed)
+		return;
+	if (r % 8 == 0) {
+		kill(pid, SIGSTOP);
+		stops++;
+		clock_sleep((int64_t)(r >> 8) % 10000000);
+		if (r & 16) {
+			kill(pid, SIGCONT);
+			return;
+		}
+	}
+	destroy(i);
+}
+
+static bool
+is_empty(void)
+{
+	struct posh_stats st;
+	int rc = posh_heap_reap(heap);
+
+	if (posh_heap_stats(heap, &st, sizeof(st)))
+		return false;
+	if (rc >= 0 && st.live_bytes == empty && st.members == 1 &&
+	    !st.suspects)
+		return true;
+	tap_note("reap %d: %llu live bytes of %llu, %u members, %llu suspects",
+		 rc, (unsigned long long)st.live_bytes,
+		 (unsigned long long)empty, st.members,
+		 (unsigned long long)st.suspects);
+	return false;
+}
+
+/* Kill all at once; see what they left; begin again. */
+static void
+generation(bool last)
+{
+	static long before;
+	struct posh_stats st;
+	struct graph g;
+	int i;
+
+	for (i = 0; i < nworkers; i++)
+		destroy(i);
+	for (i = 0; i < nworkers; i++)
+		bury(i, 0);
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	if (posh_heap_check(heap, tell, NULL) < 0)
+		violated("the check gave up");
+	posh_heap_stats(heap, &st, sizeof(st));
+	if (st.suspects >
+	    THREADS * (uint64_t)(kills - before) + (uint64_t)shared->forks)
+		violated("more suspects than killed threads");
+	before = kills;
+	graph_join(&g, heap, 1);
+	graph_visit(&g);
+	if (g.wrong)
+		violated(g.what);
+	if (last || generations++ % 2) {
+		graph_clear(heap);
+		posh_dict_clear(heap, posh_heap_place(heap, POSH_TICKETS));
+		memset(worker, 0, sizeof(worker));
+		if (!is_empty())
+			violated("the heap is not as it was");
+	}
+	for (i = 0; !last && i < nworkers; i++)
+		start(i);
+	watch(true);
+}
+
+static void
+soak(int64_t until)
+{
+	int i;
+
+	for (i = 0; i < nworkers; i++)
+		start(i);
+	watch(true);
+	while (clock_ns() < until && violations < 10) {
+		clock_sleep((int64_t)(graph_random(&dice) >> 8) % 2000000);
+		for (i = 0; i < nworkers; i++) {
+			follow(&worker[i]);
+			if (bury(i, WNOHANG))
+				start(i);
+		}
+		strike((int)(graph_random(&dice) % (unsigned)nworkers));
+		watch(false);
+		if (graph_random(&dice) % GENERATION == 0)
+			generation(false);
+		if (shared->wrong) {
+			violated(shared->what);
+			shared->wrong = 0;
+		}
+	}
+	generation(true);
+}
+
+static void
+make_heap(void)
+{
+	struct posh_options opts = {sizeof(opts), 512 << 20, 0, 0};
+	struct posh_stats st;
+	struct graph g;
+
+	if (posh_heap_create(&opts, &heap))
+		exit(3);
+	graph_join(&g, heap, 1);
+	posh_heap_stats(heap, &st, sizeof(st));
+	empty = st.live_bytes;
+}
+
+int
+main(int argc, char **argv)
+{
+	long seconds = getenv("POSH_SOAK") ? 60 : 5;
+	uint64_t seed = (uint64_t)clock_ns(), steps = 0;
+	int c, i;
+
+	while ((c = getopt(argc, argv, "s:t:w:x")) != -1) {
+		if (c == 's')
+			seed = strtoull(optarg, NULL, 0);
+		else if (c == 't')
+			seconds = atol(optarg);
+		else if (c == 'w')
+			nworkers = atoi(optarg);
+		else if (c == 'x') /* who called exec, until it is killed */
+			for (;;)
+				pause();
+	}
+	if (nworkers < 1 || nworkers > WORKERS)
+		return 2;
+	tap_note("seed %llu", (unsigned long long)seed);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	dice.random = seed;
+	make_heap();
+	soak(clock_ns() + seconds * INT64_C(1000000000));
+	for (i = 0; i < WORKERS * THREADS; i++)
+		steps += shared->steps[i / THREADS][i % THREADS];
+	tap_note("%ld kills survived, %ld restarts, %ld violations", kills,
+		 restarts, violations);
+	tap_note("%ld stops, %ld forks, %ld execs, %ld checks by workers",
+		 stops, shared->forks, shared->execs, shared->checks);
+	tap_note("%llu steps; longest wait %ld ms", (unsigned long long)steps,
+		 (long)(shared->longest / 1000000));
+	ok(!violations, "%ld kills, %ld violations", kills, violations);
+	ok(kills > 10 * seconds && steps > 1000 * (uint64_t)seconds,
+	   "the storm was one");
+	return tap_done();
+}
