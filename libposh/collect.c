@@ -27,7 +27,7 @@
 #include "gate.h"
 #include "walk.h"
 
-/* The heap's size at which the first collection happens by itself. */
+/* So much is in use when the first collection happens by itself. */
 #define FIRST_SIZE (UINT64_C(32) << 20)
 
 struct collection {
@@ -248,10 +248,15 @@ collect(struct posh__self *self)
 	return c.failed ? -ENOMEM : c.found;
 }
 
+/* How many bytes of spans are in use. */
 static uint64_t
-spans_size(struct posh_heap *h)
+used(struct posh_heap *h)
 {
-	return posh__load(&h->hdr->size) - (h->hdr->first << POSH__SPAN_BITS);
+	uint64_t first = h->hdr->first;
+	uint64_t end = posh__load(&h->hdr->size) >> POSH__SPAN_BITS;
+
+	return (end - first - posh__span_count(h, POSH__MAP_FREE))
+	       << POSH__SPAN_BITS;
 }
 
 static int64_t
@@ -267,7 +272,7 @@ collect_now(struct posh__self *self)
 	n = posh__recount(self);
 	if (n == 0)
 		n = collect(self);
-	posh__store(&self->h->hdr->collected, spans_size(self->h));
+	posh__store(&self->h->hdr->collected, used(self->h));
 	posh__gate_open(self);
 	return n;
 }
@@ -285,13 +290,17 @@ posh_heap_collect(posh_heap *h)
 	return n;
 }
 
-/* The heap has grown: is it time?  Twice what it was after the last time. */
+/* Is it time?  Twice what was in use after the last time, or, when the heap
+ * is nearly full, somewhat more. */
 static bool
 due(struct posh_heap *h)
 {
-	uint64_t size = spans_size(h);
+	uint64_t now = used(h), last = posh__load(&h->hdr->collected);
+	uint64_t max = h->hdr->max_size;
+	uint64_t first = FIRST_SIZE < max / 2 ? FIRST_SIZE : max / 2;
 
-	return size >= FIRST_SIZE && size >= 2 * posh__load(&h->hdr->collected);
+	return now >= first && (now >= 2 * last ||
+				(now >= max / 4 * 3 && now >= last + max / 16));
 }
 
 void

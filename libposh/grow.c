@@ -161,7 +161,6 @@ grow(struct posh_heap *h, uint64_t size, uint64_t n, bool for_holds)
 		posh__cas(&h->hdr->size, size,
 			  size + (spans << POSH__SPAN_BITS));
 		POSH_STEP("grow.2");
-		h->grown = true;
 		return 0;
 	}
 	return -ENOMEM;

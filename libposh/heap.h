@@ -29,7 +29,8 @@ struct posh_heap {
 	struct posh__member *member;
 	uint32_t index;     /* of the member entry */
 	bool closed;        /* calls return -ESHUTDOWN */
-	bool grown;       /* by this process: look whether to collect */
+	bool grown;         /* look whether to collect: see collect.c */
+	uint64_t taken;     /* spans since this was looked at */
 	bool threads;       /* more than one has been here: see hold.c */
 	uint64_t serial;    /* of the attachment; UINT64_MAX when closed */
 	bool fences;        /* no membarrier: fence at each entry */

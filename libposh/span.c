@@ -45,6 +45,9 @@
 #include "quiesce.h"
 #include "span.h"
 
+/* Spans: 4 MiB. */
+enum { LOOK_AFTER = 64 };
+
 #define BUSY(first, n) ((uint64_t)(n) << 32 | (first))
 
 static posh__word *
@@ -97,6 +100,28 @@ posh__span_next(struct posh_heap *h, enum posh__map map, uint64_t n)
 		n = (n | 63) + 1;
 	}
 	return 0;
+}
+
+uint64_t
+posh__span_count(struct posh_heap *h, enum posh__map map)
+{
+	uint64_t end = span_end(h), n, count = 0;
+
+	for (n = 0; n < end; n += 64)
+		count += (uint64_t)__builtin_popcountll(
+			posh__load(map_word(h, map, n)));
+	return count;
+}
+
+/* This process has taken spans: now and then it looks whether to collect. */
+static void
+taken(struct posh_heap *h, uint64_t n)
+{
+	h->taken += n;
+	if (h->taken < LOOK_AFTER)
+		return;
+	h->taken = 0;
+	h->grown = true;
 }
 
 /* Who looks for a span: the horizon is found out when first needed. */
@@ -220,6 +245,7 @@ posh__span_claim(struct posh__self *self, unsigned cls, uint64_t *out)
 			n = find_one(&q, h->hdr->first, hint);
 		if (n) {
 			posh__store(&h->hdr->free_hint, n + 1);
+			taken(h, 1);
 			*out = n;
 			return 0;
 		}
@@ -312,6 +338,7 @@ posh__span_run(struct posh__self *self, unsigned st, uint32_t n,
 		posh__store(posh__span_word(h, first),
 			    POSH__SPAN_WORD(st, POSH__CLASS_RUN, owner, n));
 		POSH_STEP("span.4");
+		taken(h, n);
 		*out = first;
 		return 0;
 	}

@@ -31,6 +31,8 @@ enum posh__map { POSH__MAP_FREE, POSH__MAP_ORPHAN, POSH__MAP_REMOTE };
 void posh__span_mark(struct posh_heap *h, enum posh__map map, uint64_t n);
 void posh__span_unmark(struct posh_heap *h, enum posh__map map, uint64_t n);
 bool posh__span_marked(struct posh_heap *h, enum posh__map map, uint64_t n);
+/* How many are marked. */
+uint64_t posh__span_count(struct posh_heap *h, enum posh__map map);
 /* The first marked span at or after n, or 0. */
 uint64_t posh__span_next(struct posh_heap *h, enum posh__map map, uint64_t n);
 

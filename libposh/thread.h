@@ -54,7 +54,7 @@ struct posh__self {
 int posh__self_find(struct posh_heap *h, struct posh__self **out);
 void posh__gate_wait(struct posh__self *self);
 
-/* collect.c: the heap has grown; collect cycles if it is time to. */
+/* collect.c: collect cycles if it is time to. */
 void posh__collect_soon(struct posh__self *self);
 
 /* The struct that the calling thread used last, and the serial number of its

@@ -69,6 +69,7 @@ TREE_TESTS = \
 dist_check_SCRIPTS = $(TREE_TESTS)
 
 PYTHON_TESTS = \
+	%D%/pycollect.py \
 	%D%/pycrash.py \
 	%D%/pydict.py \
 	%D%/pyexample.py \

@@ -449,6 +449,18 @@ heap_check(PyObject *op, PyObject *Py_UNUSED(unused))
 }
 
 static PyObject *
+heap_collect(PyObject *op, PyObject *Py_UNUSED(unused))
+{
+	heap_object *heap = (heap_object *)op;
+	int64_t rc;
+
+	CALL(rc, posh_heap_collect(heap->h));
+	if (rc < 0)
+		return error_set(heap->state, (int)rc);
+	return PyLong_FromLongLong(rc);
+}
+
+static PyObject *
 heap_reap(PyObject *op, PyObject *Py_UNUSED(unused))
 {
 	heap_object *heap = (heap_object *)op;
@@ -503,6 +515,10 @@ static PyMethodDef methods[] = {
 	 "_stats()\n--\n\nReturn the heap's figures in a dict."},
 	{"check", heap_check, METH_NOARGS,
 	 "check()\n--\n\nReturn a list of what is wrong with the heap."},
+	{"collect", heap_collect, METH_NOARGS,
+	 "collect()\n--\n\nFree shared objects that only refer to each other; "
+	 "return how many there were.\n\nHappens by itself as the heap grows.  "
+	 "Writers in all processes wait meanwhile,\nreaders do not."},
 	{"reap", heap_reap, METH_NOARGS,
 	 "reap()\n--\n\nRecover what dead processes left; return how many."},
 	{"fileno", heap_fileno, METH_NOARGS,

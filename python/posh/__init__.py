@@ -40,7 +40,7 @@ from ._posh import (
 )
 from ._posh import version as __version__
 from ._policy import MONITOR, NOSYNCH, synchronized
-from ._heap import Heap, Stats, attach, default_heap, reap
+from ._heap import Heap, Stats, attach, collect, default_heap, reap
 from ._class import allow_sharing, default_init, generic_init, shareable
 from ._builtin import nslist
 from ._process import (
@@ -82,6 +82,7 @@ __all__ = [
     "WrongHeapError",
     "allow_sharing",
     "attach",
+    "collect",
     "default_heap",
     "default_init",
     "error",

@@ -190,6 +190,14 @@ def default_heap() -> Heap:
     return _default
 
 
+def collect() -> int:
+    """Free shared objects that only refer to each other, in all open heaps.
+
+    Returns how many there were.  This happens by itself as a heap grows.
+    """
+    return sum(h.collect() for h in _opened())
+
+
 def reap() -> int:
     """Recover what dead processes left, in all heaps that are open.
 
