@@ -193,23 +193,30 @@ assign_locked(proxy_object *p, struct slice *s, struct posh_value *v,
 	return n ? rewrite(p, s, v, e) : 0;
 }
 
-/* Take the values to assign into a list of our own. */
-static PyObject *
-drain(PyObject *value, const struct slice *s)
+/* Raise what a list says to a value that can't be iterated over. */
+static void
+refuse(PyObject *slice, PyObject *value)
 {
-	PyObject *fast;
+	PyObject *list = PyList_New(0);
+
+	PyErr_Clear();
+	if (list)
+		PyObject_SetItem(list, slice, value);
+	Py_XDECREF(list);
+}
+
+/* Take the values to assign into a list or tuple of our own. */
+static PyObject *
+drain(PyObject *slice, PyObject *value)
+{
 	PyObject *items;
 
 	if (is_list_proxy(posh_state, value))
 		return list_snapshot((proxy_object *)value);
-	fast = PySequence_Fast(value, s->step == 1
-					      ? "can only assign an iterable"
-					      : "must assign iterable to "
-						"extended slice");
-	if (!fast)
-		return NULL;
-	items = PySequence_Tuple(fast);
-	Py_DECREF(fast);
+	items = PySequence_Tuple(value);
+	if (!items && PyErr_ExceptionMatches(PyExc_TypeError) &&
+	    !Py_TYPE(value)->tp_iter && !PySequence_Check(value))
+		refuse(slice, value);
 	return items;
 }
 
@@ -225,7 +232,7 @@ list_slice_set(proxy_object *p, PyObject *slice, PyObject *value)
 
 	if (unpack(slice, &s) < 0)
 		return -1;
-	items = drain(value, &s);
+	items = drain(slice, value);
 	if (!items)
 		return -1;
 	encoder_init(&e, p->heap);
