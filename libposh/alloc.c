@@ -59,6 +59,7 @@ static const uint16_t sizes[] = {
 
 enum {
 	NSIZES = sizeof(sizes) / sizeof(sizes[0]),
+	LARGE = 64, /* spans: freeing a run of these is worth a look */
 	FRONT = sizeof(struct posh__span), /* ahead of the state words */
 	RUN_OFF = (FRONT + 8 + 15) & ~15,
 	ROUNDS = 1000, /* of waiting for memory */
@@ -171,10 +172,16 @@ uint64_t
 posh__block_bytes(struct posh_heap *h, uint64_t block)
 {
 	struct posh__span *s = posh__span_at(h, block >> POSH__SPAN_BITS);
+	uint64_t bytes = block_size(s), room = POSH__SPAN;
 
-	if (block_size(s))
-		return block_size(s);
-	return posh__peek(&s->bytes);
+	if (bytes) {
+		room -= block & (POSH__SPAN - 1);
+	} else {
+		bytes = posh__peek(&s->bytes);
+		room = h->limit - block;
+	}
+	/* A damaged heap is walked too. */
+	return bytes < room ? bytes : room;
 }
 
 /* Have the class's list of spans that may have blocks name this one. */
@@ -641,6 +648,15 @@ tell_owner(struct posh_heap *h, struct posh__span *s, uint64_t n)
 		posh__store(&posh__thread_at(h, owner)->remote, 1);
 }
 
+/* What many large blocks leave goes back to the system. */
+static void
+give_run(struct posh__self *self, uint64_t first, uint64_t n)
+{
+	posh__span_give(self, first);
+	if (n >= LARGE && !self->acting)
+		posh__span_trim(self, false);
+}
+
 void
 posh__block_free(struct posh__self *self, uint64_t block)
 {
@@ -660,7 +676,7 @@ posh__block_free(struct posh__self *self, uint64_t block)
 	posh__store(word_of(h, block), 0);
 	POSH_STEP("alloc.6");
 	if (POSH__SPAN_STATE(w) == POSH__SPAN_RUN)
-		posh__span_give(self, n);
+		give_run(self, n, POSH__SPAN_STAMP(w));
 	else if (owner == self->tid && !self->acting &&
 		 POSH__SPAN_STATE(w) == POSH__SPAN_OWNED)
 		put(self, n, block, POSH__SPAN_CLASS(w));
@@ -679,7 +695,8 @@ posh__alloc_abandon(struct posh__self *self)
 		struct posh__span *s = posh__span_at(h, n);
 		uint64_t w;
 
-		if (n < h->hdr->first || n >= h->hdr->nspans)
+		if (n < h->hdr->first || n >= h->hdr->nspans ||
+		    !posh__inside(h, n << POSH__SPAN_BITS, POSH__SPAN))
 			break; /* damaged */
 		w = posh__load(posh__span_word(h, n));
 		posh__store(&self->t->span_busy, UINT64_C(1) << 32 | n);

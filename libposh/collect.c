@@ -69,6 +69,8 @@ mark_of(struct collection *c, uint64_t block, uint64_t *bit)
 	if (!w || n >= c->spans)
 		return NULL;
 	i = (uint64_t)(w - posh__span_at(h, n)->state);
+	if (i >= POSH__SPAN / 16)
+		return NULL; /* damaged */
 	if (!c->mark[n])
 		c->mark[n] = calloc(POSH__SPAN / 16 / 64, sizeof(uint64_t));
 	if (!c->mark[n]) {

@@ -180,6 +180,15 @@ pop(struct posh__self *self, uint64_t block)
 	posh__store(&t->freeing, 0);
 }
 
+static bool
+is_dead(struct posh__self *self, uint64_t block)
+{
+	posh__word *word = posh__block_word(self->h, block);
+	uint64_t w = word ? posh__load(word) : 0;
+
+	return POSH__STATE(w) == POSH__DEAD && POSH__WHO(w) == self->tid;
+}
+
 void
 posh__destroy(struct posh__self *self)
 {
@@ -189,8 +198,14 @@ posh__destroy(struct posh__self *self)
 	while ((block = posh__peek(&t->dead)) != 0) {
 		struct posh__row row[POSH__ROWS];
 		uint64_t body;
-		int n = posh__rows(self->h, block, row, &body);
+		int n;
 
+		/* What a recovery finds may be damaged. */
+		if (self->acting && !is_dead(self, block)) {
+			posh__store(&t->dead, 0);
+			break;
+		}
+		n = posh__rows(self->h, block, row, &body);
 		while (n-- > 0)
 			posh__row_unlink(self, &row[n]);
 		/* Children that died lie ahead of it now; come back. */

@@ -82,6 +82,7 @@ posh_heap_reap(posh_heap *h)
 			posh__gate_open(self);
 		}
 	}
+	posh__span_trim(self, true);
 	posh__leave(self);
 	return rc ? rc : n;
 }

@@ -39,14 +39,19 @@
  *   span.7  FREE or LIMBO, without its bit  recovery sets the bits of all
  *                                           that it finds to be free
  *   span.8  marked                          nothing is left to do
+ *   span.9  spans CLAIMED to be punched     recovery takes them for punched
+ *   span.10 their pages are gone            as span.9
  */
 #include "config.h"
 
 #include "quiesce.h"
 #include "span.h"
 
-/* Spans: 4 MiB. */
-enum { LOOK_AFTER = 64 };
+/* Spans: 4 MiB; the shortest run that is worth a hole; 64 MiB. */
+enum { LOOK_AFTER = 64, HOLE = 64, KEEP = 1024 };
+
+/* The word of a free span whose pages were given back to the system. */
+#define PUNCHED POSH__SPAN_WORD(POSH__SPAN_FREE, 1, 0, 0)
 
 #define BUSY(first, n) ((uint64_t)(n) << 32 | (first))
 
@@ -170,6 +175,9 @@ enter(struct hunt *q, uint64_t n)
 	posh__word *word = posh__span_word(h, n);
 	uint64_t w = posh__load(word);
 
+	if (w == PUNCHED &&
+	    posh__heap_populate(h, n << POSH__SPAN_BITS, POSH__SPAN))
+		return false; /* its pages are not to be had again */
 	if (open_to(q, w) && posh__cas(word, w,
 				       POSH__SPAN_WORD(POSH__SPAN_CLAIMED, 0,
 						       q->self->tid, 0))) {
@@ -402,6 +410,69 @@ all_free(struct posh__span *s)
 	return true;
 }
 
+/* How many spans from n on, to end at most, may be entered and have pages. */
+static uint64_t
+hole_at(struct hunt *q, uint64_t n, uint64_t end)
+{
+	struct posh_heap *h = q->self->h;
+	uint64_t i;
+
+	for (i = n; i < end && posh__span_marked(h, POSH__MAP_FREE, i); i++) {
+		uint64_t w = posh__load(posh__span_word(h, i));
+
+		if (w == PUNCHED || !open_to(q, w))
+			break;
+	}
+	return i - n;
+}
+
+/* Give the pages of n claimed spans back; then the spans. */
+static void
+punch(struct posh__self *self, uint64_t first, uint64_t n)
+{
+	struct posh_heap *h = self->h;
+	uint64_t i;
+
+	for (i = 0; i < n; i++)
+		posh__store(
+			posh__span_word(h, first + i),
+			POSH__SPAN_WORD(POSH__SPAN_CLAIMED, 1, self->tid, 0));
+	POSH_STEP("span.9");
+	posh__heap_punch(h, first << POSH__SPAN_BITS, n << POSH__SPAN_BITS);
+	POSH_STEP("span.10");
+	for (i = n; i-- > 0;)
+		release(h, first + i, PUNCHED);
+	posh__store(&self->t->span_busy, 0);
+}
+
+void
+posh__span_trim(struct posh__self *self, bool all)
+{
+	struct posh_heap *h = self->h;
+	struct hunt q = {self, false, false, 0};
+	uint64_t end = span_end(h), n = h->hdr->first, len;
+
+	if (!all && posh__span_count(h, POSH__MAP_FREE) < KEEP)
+		return;
+	while ((n = posh__span_next(h, POSH__MAP_FREE, n)) != 0) {
+		len = hole_at(&q, n, end);
+		if (len >= HOLE &&
+		    enter_all(&q, &self->t->span_busy, n, (uint32_t)len))
+			punch(self, n, len);
+		n += len ? len : 1;
+	}
+}
+
+uint64_t
+posh__span_punched(struct posh_heap *h)
+{
+	uint64_t end = span_end(h), n, count = 0;
+
+	for (n = h->hdr->first; n < end; n++)
+		count += posh__load(posh__span_word(h, n)) == PUNCHED;
+	return count;
+}
+
 void
 posh__span_part(struct posh__self *self, uint64_t n)
 {
@@ -485,9 +556,13 @@ posh__span_settle(struct posh__self *self, posh__word *busy)
 
 			/* From the end, so that the head tells until the
 			 * last whose the CONTs are. */
-			if (w == claimed ||
-			    (i > 0 && !whole && head == claimed &&
-			     w == POSH__SPAN_WORD(POSH__SPAN_CONT, 0, 0, i)))
+			if (w == POSH__SPAN_WORD(POSH__SPAN_CLAIMED, 1,
+						 self->tid, 0))
+				release(h, first + i, PUNCHED);
+			else if (w == claimed ||
+				 (i > 0 && !whole && head == claimed &&
+				  w == POSH__SPAN_WORD(POSH__SPAN_CONT, 0, 0,
+						       i)))
 				release(h, first + i,
 					POSH__SPAN_WORD(POSH__SPAN_FREE, 0, 0,
 							0));

@@ -55,6 +55,13 @@ bool posh__span_closed(struct posh__self *self);
  * was inside has left. */
 void posh__span_give(struct posh__self *self, uint64_t first);
 
+/* Give the pages of long runs of free spans back to the system; without all,
+ * only if much is free.  Not by who acts for another. */
+void posh__span_trim(struct posh__self *self, bool all);
+
+/* How many spans have no pages. */
+uint64_t posh__span_punched(struct posh_heap *h);
+
 /* Part with an own span of a class, which is in no list: it is given back,
  * or an orphan if there is something in it. */
 void posh__span_part(struct posh__self *self, uint64_t n);

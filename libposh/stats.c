@@ -46,8 +46,9 @@ posh_heap_stats(posh_heap *h, struct posh_stats *out, size_t size)
 	rc = posh__enter_write(h, &self);
 	if (rc)
 		return rc;
-	s.bytes =
-		posh__load(&h->hdr->size) - (h->hdr->first << POSH__SPAN_BITS);
+	/* Without those whose pages were given back. */
+	s.bytes = posh__load(&h->hdr->size) -
+		  ((h->hdr->first + posh__span_punched(h)) << POSH__SPAN_BITS);
 	s.max_size = h->hdr->max_size;
 	posh__walk(self, count, &s);
 	count_spans(h, &s);

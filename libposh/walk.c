@@ -56,9 +56,10 @@ posh__walk(struct posh__self *self, posh__visit *f, void *arg)
 
 		for (i = 0; i < count; i++) {
 			posh__word *w = &posh__span_at(h, n)->state[i];
+			uint64_t block = block_of(h, n, i);
 
-			if (posh__load(w))
-				f(self, block_of(h, n, i), w, arg);
+			if (posh__load(w) && posh__block_word(h, block) == w)
+				f(self, block, w, arg);
 		}
 	}
 }

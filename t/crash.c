@@ -232,6 +232,19 @@ digest(struct world *w)
 	return digest_of(w->h, &v, 6);
 }
 
+/* What comes now is only preparation, until count_on. */
+static void
+count_off(void)
+{
+	posh__step = NULL;
+}
+
+static void
+count_on(void)
+{
+	posh__step = die_in_time;
+}
+
 /* The scenarios */
 
 static void
@@ -502,6 +515,23 @@ op_run(struct world *w)
 	posh_list_set(w->h, w->list, 1, &v);
 }
 
+/* So much that its pages go back to the system. */
+static void
+op_hole(struct world *w)
+{
+	static char big[8 << 20];
+	struct posh_value v = posh_bytes(big, sizeof(big));
+
+	count_off();
+	posh_list_set(w->h, w->list, 1, &v);
+	v = posh_int(1);
+	posh_list_set(w->h, w->list, 1, &v);
+	count_on();
+	posh_heap_reap(w->h);
+	v = posh_bytes(big, 1 << 20);
+	posh_list_set(w->h, w->list, 1, &v);
+}
+
 /* Spans of a class, taken, emptied and given back. */
 static void
 op_spans(struct world *w)
@@ -535,19 +565,6 @@ static void
 op_close(struct world *w)
 {
 	posh_heap_close(w->h);
-}
-
-/* What comes now is only preparation, until count_on. */
-static void
-count_off(void)
-{
-	posh__step = NULL;
-}
-
-static void
-count_on(void)
-{
-	posh__step = die_in_time;
 }
 
 /* The hold table grows. */
@@ -833,6 +850,7 @@ static const struct scenario {
 	{"take and drop a hold", op_read, false},
 	{"a large run", op_run, true},
 	{"spans taken and given back", op_spans, true},
+	{"pages given back", op_hole, true},
 	{"a transaction", op_transaction, false},
 	{"reap and check", op_reap, false},
 	{"close the heap", op_close, false},
