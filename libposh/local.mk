@@ -73,7 +73,7 @@ LIBPOSH_SOURCES = \
 lib_LTLIBRARIES = %D%/libposh.la
 %C%_libposh_la_SOURCES = $(LIBPOSH_SOURCES)
 %C%_libposh_la_CPPFLAGS = $(POSH_CPPFLAGS)
-%C%_libposh_la_CFLAGS = $(AM_CFLAGS) $(VISIBILITY_CFLAGS)
+%C%_libposh_la_CFLAGS = $(AM_CFLAGS) $(VISIBILITY_CFLAGS) -Wwrite-strings
 %C%_libposh_la_LIBADD = $(XXHASH_LIBS) $(ATOMIC_OPS_LIBS)
 %C%_libposh_la_LDFLAGS = -no-undefined -version-info $(POSH_ABI)
 if HAVE_VSCRIPT

@@ -36,7 +36,7 @@ pkgpyexec_LTLIBRARIES = %D%/_posh/_posh.la
 %C%__posh__posh_la_SOURCES = $(EXT_SOURCES)
 %C%__posh__posh_la_CPPFLAGS = $(POSH_CPPFLAGS) $(PYTHON_CPPFLAGS)
 %C%__posh__posh_la_CFLAGS = $(AM_CFLAGS) $(VISIBILITY_CFLAGS) \
-	-Wno-missing-field-initializers -Wno-write-strings
+	-Wno-missing-field-initializers
 %C%__posh__posh_la_LIBADD = libposh/libposh.la
 %C%__posh__posh_la_LDFLAGS = -module -avoid-version -shared \
 	-shrext $(PYTHON_EXT_SUFFIX) -export-symbols-regex '^PyInit__posh$$'
