@@ -205,6 +205,22 @@ make_avail(struct posh__self *self, unsigned c, uint64_t n)
 	posh__store(&s->list, posh__peek(&s->list) | UINT64_C(1) << 48);
 }
 
+/* In a test, have who reads a freed block notice. */
+static void
+poison(struct posh_heap *h, uint64_t block)
+{
+#ifdef POSH_CHECK
+	uint64_t bytes = posh__block_bytes(h, block);
+
+	if (bytes > 16)
+		memset((char *)posh__at(h, block + 16), 0xdb,
+		       (bytes < 4096 ? bytes : 4096) - 16);
+#else
+	(void)h;
+	(void)block;
+#endif
+}
+
 /* Read the state words of an own span and make its list of all FREE ones. */
 static void
 sweep(struct posh__self *self, uint64_t n)
@@ -668,6 +684,7 @@ posh__block_free(struct posh__self *self, uint64_t block)
 	uint32_t owner = POSH__SPAN_OWNER(w);
 
 	b->kind = POSH__KIND_RAW; /* plain: the store of FREE releases it */
+	poison(h, block);
 	if (POSH__SPAN_STATE(w) == POSH__SPAN_RUN)
 		posh__store(posh__span_word(h, n),
 			    POSH__SPAN_WORD(POSH__SPAN_RUN, POSH__CLASS_RUN,
