@@ -718,6 +718,23 @@ class ClassTest(unittest.TestCase):
         gc.collect()
         self.assertIsNone(w())
 
+    def test_circle(self):
+        """objects that only refer to each other are collected"""
+        with posh.Heap(max_size=1 << 26) as heap:
+            heap.share(Dog("Rex")).add("x")
+            before = heap.stats().live_bytes
+            p, q = heap.share([Dog("Rex"), Dog("Max")])
+            p.friend, q.friend = q, p
+            p.tricks.append([p])
+            del q
+            self.assertEqual(heap.collect(), 0)
+            self.assertEqual(p.friend.name, "Max")
+            self.assertIs(p.friend.friend, p)
+            del p
+            self.assertGreater(heap.stats().live_bytes, before)
+            self.assertGreater(heap.collect(), 0)
+            self.assertEqual(heap.stats().live_bytes, before)
+
     def test_identity_hash(self):
         p = posh.share(Dog("Rex"))
         self.assertEqual({p: 1}[p], 1)

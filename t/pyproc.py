@@ -344,6 +344,33 @@ class MultiprocessingTest(unittest.TestCase):
             child.join(LIMIT)
             self.assertEqual(p, [3])
 
+    def test_preload(self):
+        """a forkserver that has imported posh already"""
+        program = (
+            "import multiprocessing, operator, posh;"
+            "c = multiprocessing.get_context('forkserver');"
+            "c.set_forkserver_preload(['posh']);"
+            "p = posh.share([[5]]); pool = c.Pool(1);"
+            "assert pool.apply(operator.getitem, (p, 0)) is p[0];"
+            "assert pool.apply(posh.default_heap)._id"
+            " == posh.default_heap()._id; pool.terminate()"
+        )
+        subprocess.run(
+            [sys.executable, "-c", program], check=True, timeout=LIMIT
+        )
+
+    def test_manager_and_pipe(self):
+        p = posh.share([[5]])
+        with multiprocessing.get_context("spawn").Manager() as manager:
+            queue = manager.Queue()
+            queue.put(p)
+            self.assertIs(queue.get(), p)
+        a, b = multiprocessing.Pipe()
+        a.send(p)
+        self.assertIs(b.recv(), p)
+        a.close()
+        b.close()
+
     def test_executor(self):
         for context in self.each("fork", "spawn"):
             p = posh.share([[1], [2]])

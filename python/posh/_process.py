@@ -94,6 +94,8 @@ def waitall(pids: Iterable[int] | None = None) -> dict[int, int]:
     The status is as os.wait() gives it: os.waitstatus_to_exitcode() makes a
     number of it.  Without pids, all children are waited for.  What a process
     that was killed left in shared memory is put in order.
+
+    Don't wait inside the monitor of an object that a child has to enter.
     """
     statuses = {}
     if pids is None:
