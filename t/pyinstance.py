@@ -364,6 +364,7 @@ class MethodTest(unittest.TestCase):
                     yield 1
 
         self.assertEqual(len(caught), 2)
+        self.assertEqual({w.filename for w in caught}, {__file__})
         p = posh.share(Async())
         self.assertTrue(inspect.iscoroutinefunction(p.get))
         self.assertEqual(asyncio.run(p.get()), 5)

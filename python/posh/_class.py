@@ -296,6 +296,14 @@ def _wrappers(tp):
     return {n: k for n, k in kinds.items() if k is not None}
 
 
+def _depth():
+    """Return the stacklevel, for the caller, of what is not this file."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_globals is globals():
+        level, frame = level + 1, frame.f_back
+    return level
+
+
 def _warn_of_generators(tp, names):
     for name in names:
         f = inspect.getattr_static(tp, name)
@@ -308,7 +316,7 @@ def _warn_of_generators(tp, names):
                 f"{tp.__qualname__}.{name} is inside the policy only while"
                 " it is created, not while it runs",
                 RuntimeWarning,
-                stacklevel=4,
+                stacklevel=_depth(),
             )
 
 
