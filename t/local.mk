@@ -47,6 +47,7 @@ C_TESTS = \
 	%D%/lock.t \
 	%D%/member-crash.t \
 	%D%/member.t \
+	%D%/reboot.t \
 	%D%/refs.t \
 	%D%/soak.t \
 	%D%/stale.t \
@@ -55,6 +56,8 @@ C_TESTS = \
 
 check_PROGRAMS += $(C_TESTS)
 LDADD = %D%/libtap.a libposh/libposh-check.la
+# It brings its own malloc: not for an archive.
+%C%_explore_t_SOURCES = %D%/explore.c %D%/explorer.c %D%/explorer.h
 
 # Tests of the tree itself.
 TREE_TESTS = \
@@ -69,6 +72,7 @@ TREE_TESTS = \
 dist_check_SCRIPTS = $(TREE_TESTS)
 
 PYTHON_TESTS = \
+	%D%/pybench.py \
 	%D%/pycollect.py \
 	%D%/pycrash.py \
 	%D%/pydict.py \
