@@ -101,6 +101,8 @@ note(const char *what, void *arg)
 	(void)arg;
 	if (__atomic_fetch_add(&shared->wrong, 1, __ATOMIC_RELAXED) == 0)
 		snprintf(shared->what, sizeof(shared->what), "%s", what);
+	if (getenv("POSH_KEEP"))
+		kill(0, SIGSTOP); /* for a debugger */
 }
 
 /*
@@ -210,18 +212,25 @@ own_list(int i)
 	return out.object;
 }
 
-static bool
-list_is(posh_handle list, const struct model *m)
+/* Where the list differs from the model: an index, or -1 if nowhere. */
+static int64_t
+differs(posh_handle list, const struct model *m)
 {
 	struct posh_value *v;
 	int64_t n = posh_list_snapshot(heap, list, &v, NULL), i;
-	bool same = n == (int64_t)m->n;
 
-	for (i = 0; same && i < n; i++)
-		same = is_value(&v[i], m->item[i]);
+	for (i = 0; i < n && i < (int64_t)m->n; i++)
+		if (!is_value(&v[i], m->item[i]))
+			break;
 	if (n >= 0)
 		free(v);
-	return same;
+	return i == n && i == (int64_t)m->n ? -1 : i;
+}
+
+static bool
+list_is(posh_handle list, const struct model *m)
+{
+	return differs(list, m) < 0;
 }
 
 /*
@@ -247,19 +256,26 @@ own_step(struct graph *g, struct thread *t, posh_handle list)
 {
 	static const struct record done;
 	struct record r;
-	int rc;
+	char text[160];
+	int64_t rc;
 
 	choose(g, &t->model, &r);
 	log_write(t->log, &r);
 	rc = list_apply(list, &r);
 	if (rc < 0) {
-		note(posh_error_text(rc), NULL);
+		note(posh_error_text((int)rc), NULL);
 		_exit(4);
 	}
 	model_apply(&t->model, &r);
 	log_write(t->log, &done);
-	if (!list_is(list, &t->model))
-		note("a list changed behind its owner's back", NULL);
+	rc = differs(list, &t->model);
+	if (rc < 0)
+		return;
+	snprintf(text, sizeof(text),
+		 "own list %#llx: item %ld of %u (%ld) after op %u at %u",
+		 (unsigned long long)list.off, (long)rc, t->model.n,
+		 (long)posh_list_len(heap, list), r.op, r.at);
+	note(text, NULL);
 }
 
 /* A child that works a little, and goes without a word; or one that nobody

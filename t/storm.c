@@ -36,13 +36,14 @@ enum {
 	NAME = 24,
 	NAMES = 400,
 	AFTER = 60,            /* steps that the survivor does after a death */
-	HUNG = 20,             /* seconds after which it counts as hung */
+	HUNG = 20000,          /* ms after which it counts as hung */
 	LIMIT = 100 * 1000000, /* ns that it may need */
 };
 
 struct shared {
-	volatile int ready; /* both are at work */
-	volatile int dead;  /* the victim is */
+	volatile int ready;  /* who is at work */
+	volatile bool alone; /* the victim will die by itself */
+	volatile int dead;   /* the victim is */
 	volatile int64_t since;
 	char last[NAME]; /* step of the victim's death, if by itself */
 	char what[160];  /* of the survivor */
@@ -101,11 +102,12 @@ static void
 victim(posh_heap *h, uint64_t seed)
 {
 	graph_join(&graph, h, seed);
-	/* Half of them are killed from outside, whenever that is. */
-	if (graph_random(&graph) & 1) {
+	/* A quarter of them is killed from outside, whenever that is. */
+	if (graph_random(&graph) & 3) {
 		pattern = (unsigned)(graph_random(&graph) % 72);
 		left = 1 + (long)(graph_random(&graph) %
 				  (pattern < 64 ? 12 : 3000));
+		shared->alone = true;
 	}
 	slow = graph_random(&graph) % 4 == 0;
 	lottery = seed;
@@ -117,17 +119,19 @@ victim(posh_heap *h, uint64_t seed)
 	}
 }
 
+/* Do something; how long of it, after the death, went by in waiting for
+ * something that is not the processor. */
 static int64_t
 timed(void (*f)(struct graph *))
 {
-	int64_t from = clock_ns(), waited = clock_queued_ns(), t;
+	int64_t from = clock_ns(), busy = clock_busy_ns(), t;
 
 	f(&graph);
 	if (!shared->dead)
 		return 0;
 	if (from < shared->since)
 		from = shared->since;
-	t = clock_ns() - from - (clock_queued_ns() - waited);
+	t = clock_ns() - from - (clock_busy_ns() - busy);
 	return t > shared->longest ? shared->longest = t : t;
 }
 
@@ -196,9 +200,9 @@ note_name(const char *name)
 
 /* Wait for a child's end without taking its body; false: it hangs. */
 static bool
-ended(pid_t pid, int seconds)
+ended(pid_t pid, int ms)
 {
-	int64_t until = clock_ns() + seconds * INT64_C(1000000000);
+	int64_t until = clock_ns() + ms * INT64_C(1000000);
 	siginfo_t info;
 
 	do {
@@ -221,12 +225,11 @@ kill_at_random(pid_t pid, uint64_t random)
 		waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT);
 		clock_sleep(20000);
 	}
-	/* Who dies by itself gets 20 ms for that. */
-	if (random & 1)
-		clock_sleep((int64_t)(random >> 8) % 5000000);
+	/* Who never comes to the step that was chosen is killed too. */
+	if (shared->alone)
+		ended(pid, 30);
 	else
-		ended(pid, 0);
-	clock_sleep((int64_t)(random >> 32) % 1000000);
+		clock_sleep((int64_t)(random >> 32) % 5000000);
 	kill(pid, SIGKILL);
 	ended(pid, HUNG);
 	shared->since = clock_ns();
