@@ -137,22 +137,32 @@ refuse(struct sharer *s, PyObject *x, const char *why)
  * One value.
  */
 
+/* Set the heap for what is made by T(...), or with NULL no one. */
+static int
+set_current_heap(PyObject *heap)
+{
+	PyObject *dict = PyThreadState_GetDict();
+	if (!dict)
+		return PyErr_NoMemory(), -1;
+	return PyDict_SetItemString(dict, "posh.heap", heap ? heap : Py_None);
+}
+
 /* Run the class's init(S, x), whose result is the copy. */
 static PyObject *
 call_init(struct sharer *s, PyObject *x, class_object *cls)
 {
-	PyObject *dict = PyThreadState_GetDict();
+	PyObject *dict = PyThreadState_GetDict(), *type, *value, *tb;
 	PyObject *before, *r;
-	if (!dict)
-		return PyErr_NoMemory();
-	before = PyDict_GetItemString(dict, "posh.heap");
+	before = dict ? PyDict_GetItemString(dict, "posh.heap") : NULL;
 	Py_XINCREF(before);
 	r = NULL;
-	if (PyDict_SetItemString(dict, "posh.heap", (PyObject *)s->heap) == 0)
+	if (set_current_heap((PyObject *)s->heap) == 0)
 		r = PyObject_CallFunctionObjArgs(cls->init, cls->type, x, NULL);
-	if (before ? PyDict_SetItemString(dict, "posh.heap", before)
-		   : PyDict_DelItemString(dict, "posh.heap"))
+	PyErr_Fetch(&type, &value, &tb);
+	if (set_current_heap(before) < 0)
 		Py_CLEAR(r);
+	if (type)
+		PyErr_Restore(type, value, tb);
 	Py_XDECREF(before);
 	return r;
 }
