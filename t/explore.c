@@ -1,0 +1,842 @@
+/* SPDX-License-Identifier: MIT */
+/* Small programs of a few members, in all interleavings up to a bound.
+ *
+ *   explore.t                  all programs
+ *   explore.t NAME             those whose name has NAME in it
+ *   explore.t NAME SCHEDULE    one, as a failure was printed; prints each
+ *                              access to shared memory
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "attach.h"
+#include "dict.h"
+#include "explorer.h"
+#include "tap.h"
+
+/* What the programs work with, made by their setup. */
+static posh_handle list, other, dict, x, y;
+
+static struct posh_value
+text(const char *s)
+{
+	return posh_utf8(s, strlen(s));
+}
+
+static void
+must(int rc)
+{
+	if (rc >= 0)
+		return;
+	explorer_fail("a call failed: %s", posh_error_text(rc));
+}
+
+static posh_handle
+new_list(posh_heap *h)
+{
+	posh_handle o = {0};
+
+	must(posh_list_new(h, &o));
+	return o;
+}
+
+static void
+append(posh_heap *h, posh_handle l, struct posh_value v)
+{
+	must(posh_list_append(h, l, &v));
+}
+
+static void
+set(posh_heap *h, posh_handle l, int64_t i, struct posh_value v)
+{
+	must(posh_list_set(h, l, i, &v));
+}
+
+static void
+set_item(posh_heap *h, const char *key, struct posh_value v)
+{
+	struct posh_value k = text(key);
+
+	must(posh_dict_set(h, dict, &k, &v));
+}
+
+/* A list in a list, known by a mark: nothing but the element refers to it. */
+static posh_handle
+marked_in(posh_heap *h, posh_handle l, int64_t mark)
+{
+	struct posh_value v = posh_fresh(POSH_KIND_LIST);
+
+	must(posh_list_append(h, l, &v));
+	append(h, v.object, posh_int(mark));
+	return v.object;
+}
+
+enum { MARK_X = 1001, MARK_Y = 1002 };
+
+/* An object that the caller holds is alive, and is what it was. */
+static void
+lives(posh_heap *h, posh_handle o, int64_t mark)
+{
+	struct posh_value v = {0};
+	posh__word *w;
+	unsigned st;
+
+	explorer_still_begin();
+	w = posh__block_word(h, o.off);
+	st = w ? POSH__STATE(posh__load(w)) : POSH__FREE;
+	if (st != POSH__LIVE && st != POSH__CONDEMNED)
+		explorer_fail("held, and freed");
+	else if (posh_list_get(h, o, 0, &v) || v.type != POSH_INT ||
+		 v.i != mark)
+		explorer_fail("held, and another's now");
+	explorer_still_end();
+}
+
+static bool
+is_text(const struct posh_value *v, const char *s)
+{
+	return v->type == POSH_STR && v->width == 1 && v->size == strlen(s) &&
+	       !memcmp(v->data, s, v->size);
+}
+
+/*
+ * A list with x in it, and in places one in `other`
+ */
+
+static void
+make_lists(posh_heap *o)
+{
+	list = new_list(o);
+	other = new_list(o);
+	x = marked_in(o, list, MARK_X);
+}
+
+static void
+setup_linked(posh_heap *o, posh_heap *const *m)
+{
+	(void)m;
+	make_lists(o);
+	append(o, other, posh_int(0));
+}
+
+/* x in the list, and held by the first two members. */
+static void
+setup_held(posh_heap *o, posh_heap *const *m)
+{
+	setup_linked(o, m);
+	must(posh_object_hold(m[0], x));
+	must(posh_object_hold(m[1], x));
+}
+
+/* x without links. */
+static void
+setup_unlinked(posh_heap *o, posh_heap *const *m)
+{
+	setup_held(o, m);
+	set(o, list, 0, posh_int(0));
+}
+
+static void
+get_and_drop(posh_heap *h)
+{
+	struct posh_value v;
+
+	must(posh_list_get(h, list, 0, &v));
+	if (v.type != POSH_OBJECT) {
+		if (v.type != POSH_INT || v.i)
+			explorer_fail("the list has what nobody put there");
+		return;
+	}
+	lives(h, v.object, MARK_X);
+	posh_object_drop(h, v.object);
+}
+
+static void
+set_0(posh_heap *h)
+{
+	set(h, list, 0, posh_int(0));
+}
+
+static void
+drop_x(posh_heap *h)
+{
+	lives(h, x, MARK_X);
+	posh_object_drop(h, x);
+}
+
+/* Put x, which is held, in the other list; it can be had from there. */
+static void
+link_x(posh_heap *h)
+{
+	set(h, other, 0, posh_object(x));
+	posh_object_drop(h, x);
+}
+
+static void
+unlink_x(posh_heap *h)
+{
+	set(h, other, 0, posh_int(0));
+}
+
+/* Element 0 is a 0 now. */
+static void
+check_0(posh_heap *o)
+{
+	struct posh_value v;
+
+	must(posh_list_get(o, list, 0, &v));
+	if (v.type != POSH_INT && v.type != POSH_OBJECT)
+		explorer_fail("element 0 is something else");
+	if (v.type == POSH_OBJECT)
+		posh_object_drop(o, v.object);
+}
+
+/*
+ * A graph: x has y in it, and so has the other list
+ */
+
+static void
+setup_graph(posh_heap *o, posh_heap *const *m)
+{
+	(void)m;
+	make_lists(o);
+	y = marked_in(o, x, MARK_Y);
+	append(o, other, posh_object(y));
+}
+
+/*
+ * Threads of one process
+ */
+
+static void
+setup_shared_hold(posh_heap *o, posh_heap *const *m)
+{
+	setup_linked(o, m);
+	must(posh_object_hold(m[0], x));
+}
+
+static void
+drop_shared(posh_heap *h)
+{
+	posh_object_drop(h, x);
+}
+
+/*
+ * A table of holds that grows
+ */
+
+static void
+setup_full_table(posh_heap *o, posh_heap *const *m)
+{
+	struct posh__holds *p = &m[0]->holds;
+	posh__word *t = posh__at(m[0], p->table);
+	posh_handle grown;
+	uint64_t i;
+
+	setup_linked(o, m);
+	must(posh_object_hold(m[0], x));
+	/* Spans for what comes. */
+	grown = new_list(m[0]);
+	posh_object_drop(m[0], grown);
+	for (i = 0; p->used < (UINT64_C(3) << p->bits) / 4; i++)
+		if (!posh__load(&t[i])) {
+			posh__store(&t[i], POSH__HOLD_TOMB);
+			p->used++;
+		}
+}
+
+static void
+hold_more(posh_heap *h)
+{
+	must(posh_object_hold(h, other));
+	lives(h, x, MARK_X);
+	posh_object_drop(h, x);
+	posh_object_drop(h, other);
+}
+
+/*
+ * A fork
+ */
+
+static void
+setup_fork(posh_heap *o, posh_heap *const *m)
+{
+	posh_heap *spare = m[1];
+
+	setup_linked(o, m);
+	must(posh_object_hold(m[2], x));
+	/* The child's entry will be this one, ahead of its parent's. */
+	posh__member_detach(spare);
+	m[2]->child_token = posh__reopen(m[2]->fd);
+}
+
+static void
+setup_fork_reading(posh_heap *o, posh_heap *const *m)
+{
+	setup_fork(o, m);
+	posh_object_drop(m[2], x);
+}
+
+/* What happens in a process that forks, up to the fork. */
+static void
+fork_only(posh_heap *h)
+{
+	struct posh__self *self;
+
+	must(posh__enter_write(h, &self));
+	posh__holds_freeze(h);
+	must(posh__child_make(self));
+	posh__holds_thaw(h);
+	posh__leave(self);
+}
+
+static void
+fork_and_drop(posh_heap *h)
+{
+	fork_only(h);
+	posh_object_drop(h, x);
+}
+
+/* The child, which holds what its parent did, has it. */
+static void
+check_child(posh_heap *o)
+{
+	check_0(o);
+	lives(o, x, MARK_X);
+}
+
+/*
+ * Values
+ */
+
+static void
+setup_values(posh_heap *o, posh_heap *const *m)
+{
+	int i;
+
+	(void)m;
+	list = new_list(o);
+	for (i = 0; i < 4; i++)
+		append(o, list, text("the first text, which is boxed"));
+	append(o, list, posh_int(0));
+	/* A body that is full. */
+	while (posh__half_load(
+		       &posh__body_at(o, posh__object(o, list.off)->body)
+				->capacity) > (unsigned)posh_list_len(o, list))
+		append(o, list, posh_int(0));
+}
+
+static void
+read_text(posh_heap *h)
+{
+	struct posh_value v;
+
+	if (posh_list_get(h, list, 1, &v) == -ERANGE)
+		return; /* the list was cleared */
+	if (!is_text(&v, "the first text, which is boxed") &&
+	    !is_text(&v, "another text, as long as that!") &&
+	    v.type != POSH_INT)
+		explorer_fail("a text that nobody wrote");
+}
+
+static void
+write_text(posh_heap *h)
+{
+	set(h, list, 1, text("another text, as long as that!"));
+}
+
+static void
+write_and_reuse(posh_heap *h)
+{
+	set(h, list, 1, posh_int(7));
+	set(h, list, 2, text("another text, as long as that!"));
+}
+
+/* The list grows: a new body. */
+static void
+append_texts(posh_heap *h)
+{
+	append(h, list, text("another text, as long as that!"));
+}
+
+static void
+insert_text(posh_heap *h)
+{
+	struct posh_value v = text("another text, as long as that!");
+
+	must(posh_list_insert(h, list, 0, &v));
+}
+
+static void
+delete_front(posh_heap *h)
+{
+	must(posh_list_delete(h, list, 0, 2));
+}
+
+static void
+clear_list(posh_heap *h)
+{
+	must(posh_list_delete(h, list, 0, SIZE_MAX));
+}
+
+/* All elements as of one moment: texts first, then ints. */
+static void
+read_all(posh_heap *h)
+{
+	struct posh_value *v = NULL;
+	int64_t n = posh_list_snapshot(h, list, &v, NULL), i;
+	bool ints = false;
+
+	must((int)n);
+	for (i = 0; i < n; i++) {
+		if (v[i].type == POSH_INT)
+			ints = true;
+		else if (!is_text(&v[i], "the first text, which is boxed") &&
+			 !is_text(&v[i], "another text, as long as that!"))
+			explorer_fail("a text that nobody wrote");
+		else if (ints && i != n - 1)
+			explorer_fail("elements that never were so");
+	}
+	free(v);
+}
+
+/*
+ * Dicts
+ */
+
+static void
+setup_dict(posh_heap *o, posh_heap *const *m)
+{
+	char key[30];
+	int i;
+
+	(void)m;
+	must(posh_dict_new(o, &dict));
+	for (i = 0; i < 5; i++) {
+		snprintf(key, sizeof(key), "the key of number %d", i);
+		set_item(o, key, text("the first text, which is boxed"));
+	}
+}
+
+static void
+read_item(posh_heap *h)
+{
+	struct posh_value k = text("the key of number 1"), v;
+	int rc = posh_dict_get(h, dict, &k, &v);
+
+	if (rc != -ENOENT)
+		must(rc);
+	if (rc == 0 && !is_text(&v, "the first text, which is boxed") &&
+	    !is_text(&v, "another text, as long as that!"))
+		explorer_fail("a value that nobody set");
+}
+
+static void
+read_kept(posh_heap *h)
+{
+	struct posh_value k = text("the key of number 3"), v;
+
+	must(posh_dict_get(h, dict, &k, &v));
+	if (!is_text(&v, "the first text, which is boxed"))
+		explorer_fail("a value that nobody set");
+}
+
+static void
+grow_dict(posh_heap *h)
+{
+	set_item(h, "the key of number 5", posh_int(5));
+}
+
+static void
+replace_item(posh_heap *h)
+{
+	set_item(h, "the key of number 1",
+		 text("another text, as long as that!"));
+}
+
+static void
+pop_item(posh_heap *h)
+{
+	struct posh_value k = text("the key of number 1");
+	int rc = posh_dict_pop(h, dict, &k, NULL);
+
+	if (rc != -ENOENT)
+		must(rc);
+}
+
+static void
+check_dict(posh_heap *o)
+{
+	read_kept(o);
+}
+
+/*
+ * Recovery
+ */
+
+static void
+reap(posh_heap *h)
+{
+	struct posh__self *self;
+
+	must(posh__enter_write(h, &self));
+	posh__member_reap(self);
+	posh__leave(self);
+}
+
+/* Takes what a dead one had for something new. */
+static void
+reap_and_write(posh_heap *h)
+{
+	reap(h);
+	write_text(h);
+}
+
+/*
+ * Spans
+ */
+
+enum { BIG = 15000, BIGGER = 30000 };
+static char big[BIGGER];
+
+static struct posh_value
+block(size_t n, char c)
+{
+	memset(big, c, n);
+	return posh_bytes(big, n);
+}
+
+/* The first member has a span with blocks of others. */
+static void
+setup_spans(posh_heap *o, posh_heap *const *m)
+{
+	int i;
+
+	list = new_list(o);
+	other = new_list(o);
+	for (i = 0; i < 4; i++)
+		append(m[0], list, block(BIG, 'a'));
+	append(m[0], list, posh_int(0));
+	append(m[1], other, posh_int(0));
+}
+
+/* Free another's blocks. */
+static void
+free_blocks(posh_heap *h)
+{
+	must(posh_list_delete(h, list, 0, 2));
+}
+
+static void
+alloc_block(posh_heap *h)
+{
+	set(h, other, 0, block(BIG, 'b'));
+}
+
+static void
+alloc_bigger(posh_heap *h)
+{
+	set(h, other, 0, block(BIGGER, 'c'));
+}
+
+static void
+check_blocks(posh_heap *o)
+{
+	struct posh_value v;
+	int64_t i, n = posh_list_len(o, list);
+	size_t j;
+
+	for (i = 0; i < n; i++) {
+		must(posh_list_get(o, list, i, &v));
+		for (j = 0; v.type == POSH_BYTES && j < v.size; j++)
+			if (((const char *)v.data)[j] != 'a') {
+				explorer_fail("a block has another's bytes");
+				return;
+			}
+	}
+	must(posh_list_get(o, other, 0, &v));
+	for (j = 1; v.type == POSH_BYTES && j < v.size; j++)
+		if (((const char *)v.data)[j] != ((const char *)v.data)[0]) {
+			explorer_fail("a block has another's bytes");
+			return;
+		}
+}
+
+/*
+ * The programs
+ */
+
+#define ALL EXPLORER_MAY_DIE
+
+static const struct explorer_program programs[] = {
+	{"a hold of what is unlinked",
+	 setup_linked,
+	 check_0,
+	 {{get_and_drop, 0, ALL}, {set_0, 1, ALL}},
+	 3,
+	 0,
+	 5,
+	 0},
+	{"a hold of what is unlinked, with a death",
+	 setup_linked,
+	 check_0,
+	 {{get_and_drop, 0, ALL}, {set_0, 1, ALL}},
+	 1,
+	 1,
+	 2,
+	 2},
+	{"two holds and an unlink",
+	 setup_linked,
+	 check_0,
+	 {{get_and_drop, 0, ALL}, {get_and_drop, 1, ALL}, {set_0, 2, ALL}},
+	 2,
+	 0,
+	 3,
+	 0},
+	{"two drop the last holds",
+	 setup_unlinked,
+	 NULL,
+	 {{drop_x, 0, ALL}, {drop_x, 1, ALL}},
+	 2,
+	 1,
+	 4,
+	 2},
+	{"two drops and an unlink",
+	 setup_held,
+	 check_0,
+	 {{drop_x, 0, ALL}, {drop_x, 1, ALL}, {set_0, 2, ALL}},
+	 1,
+	 1,
+	 3,
+	 1},
+	{"a link of what is dropped, and read",
+	 setup_unlinked,
+	 NULL,
+	 {{link_x, 0, ALL}, {drop_x, 1, ALL}, {unlink_x, 2, ALL}},
+	 1,
+	 1,
+	 3,
+	 1},
+	{"two lists with one child die",
+	 setup_graph,
+	 NULL,
+	 {{set_0, 0, ALL}, {unlink_x, 1, ALL}},
+	 2,
+	 1,
+	 3,
+	 2},
+	{"a thread drops, another takes again",
+	 setup_shared_hold,
+	 check_0,
+	 {{drop_shared, 0, ALL}, {get_and_drop, 0, ALL}, {set_0, 1, ALL}},
+	 2,
+	 0,
+	 3,
+	 1},
+	{"a table of holds grows under a scan",
+	 setup_full_table,
+	 check_0,
+	 {{hold_more, 0, ALL}, {set_0, 1, 0}},
+	 2,
+	 0,
+	 3,
+	 1},
+	{"a fork, a drop and an unlink",
+	 setup_fork,
+	 check_child,
+	 {{fork_and_drop, 2, 0}, {set_0, 0, 0}},
+	 3,
+	 0,
+	 5,
+	 0},
+	{"a fork in the middle of a read",
+	 setup_fork_reading,
+	 check_0,
+	 {{get_and_drop, 2, 0}, {fork_only, 2, 0}, {set_0, 0, 0}},
+	 1,
+	 0,
+	 3,
+	 0},
+	{"a text is read and replaced",
+	 setup_values,
+	 NULL,
+	 {{read_text, 0, ALL}, {write_text, 1, ALL}},
+	 2,
+	 1,
+	 3,
+	 2},
+	{"a text is read, freed, and its block used",
+	 setup_values,
+	 NULL,
+	 {{read_text, 0, ALL}, {write_and_reuse, 1, ALL}},
+	 3,
+	 0,
+	 4,
+	 1},
+	{"a list is read and grows",
+	 setup_values,
+	 NULL,
+	 {{read_all, 0, ALL}, {append_texts, 1, ALL}},
+	 3,
+	 0,
+	 4,
+	 0},
+	{"a list is read, deleted from and inserted in",
+	 setup_values,
+	 NULL,
+	 {{read_all, 0, ALL}, {delete_front, 1, ALL}, {insert_text, 2, ALL}},
+	 1,
+	 0,
+	 2,
+	 1},
+	{"a list is read and cleared",
+	 setup_values,
+	 NULL,
+	 {{read_text, 0, ALL}, {clear_list, 1, ALL}},
+	 3,
+	 0,
+	 4,
+	 1},
+	{"two write to a list, one dies",
+	 setup_values,
+	 NULL,
+	 {{append_texts, 0, ALL}, {insert_text, 1, ALL}},
+	 1,
+	 1,
+	 2,
+	 2},
+	{"a dict is read and grows",
+	 setup_dict,
+	 check_dict,
+	 {{read_kept, 0, ALL}, {grow_dict, 1, ALL}},
+	 2,
+	 0,
+	 3,
+	 1},
+	{"a dict is read, set and popped from",
+	 setup_dict,
+	 check_dict,
+	 {{read_item, 0, ALL}, {replace_item, 1, ALL}, {pop_item, 2, ALL}},
+	 1,
+	 0,
+	 2,
+	 1},
+	{"two write to a dict, one dies",
+	 setup_dict,
+	 check_dict,
+	 {{grow_dict, 0, ALL}, {pop_item, 1, ALL}},
+	 1,
+	 1,
+	 2,
+	 2},
+	{"two recover one, and may die",
+	 setup_graph,
+	 NULL,
+	 {{set_0, 0, ALL},
+	  {reap, 1, ALL | EXPLORER_AFTER_DEATH},
+	  {reap, 2, ALL | EXPLORER_AFTER_DEATH}},
+	 0,
+	 2,
+	 2,
+	 2},
+	{"one is recovered, others write",
+	 setup_values,
+	 NULL,
+	 {{write_text, 0, ALL},
+	  {reap_and_write, 1, ALL | EXPLORER_AFTER_DEATH},
+	  {write_text, 2, 0}},
+	 0,
+	 1,
+	 1,
+	 2},
+	{"blocks freed by another, used again",
+	 setup_spans,
+	 check_blocks,
+	 {{alloc_block, 0, ALL}, {free_blocks, 1, ALL}},
+	 2,
+	 1,
+	 3,
+	 1},
+	{"blocks freed, and their span carved again",
+	 setup_spans,
+	 check_blocks,
+	 {{clear_list, 0, ALL}, {free_blocks, 1, ALL}, {alloc_bigger, 2, ALL}},
+	 1,
+	 0,
+	 2,
+	 1},
+};
+
+enum { PROGRAMS = sizeof(programs) / sizeof(programs[0]) };
+
+/* Each in a process of its own: true if it found nothing. */
+static bool
+run(const struct explorer_program *p, bool in_full, struct explorer_result *out)
+{
+	int fd[2], status = 0;
+	pid_t pid;
+
+	if (pipe(fd))
+		return false;
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		bool right = explorer_run(p, in_full, out);
+
+		if (write(fd[1], out, sizeof(*out)) != sizeof(*out))
+			_exit(2);
+		fflush(stdout);
+		_exit(right ? 0 : 1);
+	}
+	close(fd[1]);
+	memset(out, 0, sizeof(*out));
+	if (read(fd[0], out, sizeof(*out)) != sizeof(*out))
+		tap_note("it said nothing");
+	close(fd[0]);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	static char buffer[BUFSIZ];
+	const char *soak = getenv("POSH_SOAK");
+	bool in_full = soak && *soak && *soak != '0';
+	struct explorer_result r;
+	long executions = 0;
+	size_t i;
+
+	setvbuf(stdout, buffer, _IOLBF, sizeof(buffer));
+	if (!EXPLORER_WORKS) {
+		printf("1..0 # SKIP sanitizers want their own malloc\n");
+		return 0;
+	}
+	for (i = 0; i < PROGRAMS; i++) {
+		const struct explorer_program *p = &programs[i];
+		bool right;
+
+		if (argc > 1 && !strstr(p->name, argv[1]))
+			continue;
+		if (argc > 2)
+			return !explorer_replay(p, argv[2]);
+		right = run(p, in_full, &r);
+		ok(right,
+		   "%s: %ld executions (%ld with a death), at most %u "
+		   "preemptions and %u deaths; %.1f s",
+		   p->name, r.executions, r.dead,
+		   in_full ? p->long_preemptions : p->preemptions,
+		   in_full ? p->long_deaths : p->deaths, r.seconds);
+		tap_note("%u shared words, up to %u points, %ld searches",
+			 r.shared, r.points, r.searches);
+		executions += r.executions;
+		if (!right && getenv("POSH_TWIN"))
+			break; /* one is enough */
+	}
+	tap_note("%ld executions in all", executions);
+	return tap_done();
+}
