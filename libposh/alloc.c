@@ -172,16 +172,17 @@ uint64_t
 posh__block_bytes(struct posh_heap *h, uint64_t block)
 {
 	struct posh__span *s = posh__span_at(h, block >> POSH__SPAN_BITS);
-	uint64_t bytes = block_size(s), room = POSH__SPAN;
+	uint64_t bytes = block_size(s), room;
 
+	/* No further than the memory goes: a damaged heap is walked too. */
 	if (bytes) {
-		room -= block & (POSH__SPAN - 1);
-	} else {
-		bytes = posh__peek(&s->bytes);
-		room = h->limit - block;
+		room = POSH__SPAN - (block & (POSH__SPAN - 1));
+		return bytes < room ? bytes : room;
 	}
-	/* A damaged heap is walked too. */
-	return bytes < room ? bytes : room;
+	bytes = posh__peek(&s->bytes);
+	if (posh__inside(h, block, bytes))
+		return bytes;
+	return block < h->limit ? h->limit - block : 0;
 }
 
 /* Have the class's list of spans that may have blocks name this one. */

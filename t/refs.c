@@ -419,9 +419,33 @@ test_collect_and_second(void)
 	posh_heap_close(gil.h);
 }
 
+/* A process that has not looked at the heap's size for a while takes apart a
+ * list whose body lies across what was the end. */
+static void
+test_across_the_end(void)
+{
+	posh_heap *h = heap_of(0);
+	uint64_t empty = live_bytes(h), body;
+	struct posh_value v = posh_utf8("a text that is boxed", 20);
+	posh_handle list;
+	int i;
+
+	posh_list_new(h, &list);
+	for (i = 0; i < 20000; i++)
+		posh_list_append(h, list, &v);
+	body = posh__load(&posh__object(h, list.off)->body);
+	h->limit = body + POSH__SPAN;
+	posh_object_drop(h, list);
+	ok(live_bytes(h) == empty, "a body across the former end of the heap "
+				   "is taken apart: %lld bytes are left",
+	   (long long)(live_bytes(h) - empty));
+	posh_heap_close(h);
+}
+
 int
 main(void)
 {
+	test_across_the_end();
 	test_collect_and_second();
 	test_gate("a reader that gives up", give_up);
 	test_gate("a reader that recovers", succeed);
