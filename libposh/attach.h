@@ -101,4 +101,12 @@ int posh__child_make(struct posh__self *self);
 
 void posh__fork_register(void);
 
+/* Fork without any of that: for a child that has no use for the heap. */
+pid_t posh__fork_aside(void);
+
+/* rehearse.c */
+
+/* Would recovery make this heap a whole one?  0, or -EUCLEAN. */
+int posh__rehearse(struct posh__self *self);
+
 #endif

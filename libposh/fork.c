@@ -49,6 +49,7 @@
 #include "ref.h"
 
 static __thread bool armed;
+static __thread bool aside; /* the handlers do nothing */
 
 void
 posh_fork_arm(void)
@@ -125,6 +126,8 @@ prepare(void)
 {
 	struct posh_heap *h;
 
+	if (aside)
+		return;
 	pthread_mutex_lock(&posh__heaps_lock);
 	for (h = posh__heaps; h; h = h->next) {
 		h->child_token = -1;
@@ -158,6 +161,8 @@ in_parent(void)
 {
 	struct posh_heap *h;
 
+	if (aside)
+		return;
 	for (h = posh__heaps; h; h = h->next) {
 		pthread_mutex_unlock(&h->lock);
 		if (h->child_token < 0)
@@ -212,6 +217,8 @@ in_child(void)
 {
 	struct posh_heap *h;
 
+	if (aside)
+		return;
 	for (h = posh__heaps; h; h = h->next)
 		drop_token(h);
 	for (h = posh__heaps; h; h = h->next) {
@@ -238,4 +245,15 @@ posh__fork_register(void)
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	pthread_once(&once, register_handlers);
+}
+
+pid_t
+posh__fork_aside(void)
+{
+	pid_t pid;
+
+	aside = true;
+	pid = fork();
+	aside = false;
+	return pid;
 }

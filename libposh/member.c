@@ -215,13 +215,11 @@ inspect(struct posh__self *self)
 {
 	struct posh_heap *h = self->h;
 	uint64_t boot = posh__load(&h->hdr->boot), now = posh__boot();
-	int rc;
 
 	if (!boot || !now || boot == now || posh__load(&h->hdr->clean) ||
 	    !alone(h, false))
 		return 0;
-	rc = posh__check_quiet(self);
-	return rc > 0 ? -EUCLEAN : rc;
+	return posh__rehearse(self);
 }
 
 /* Give back what the process has of the heap, and the entry.  Other threads
