@@ -51,6 +51,7 @@ LIBPOSH_SOURCES = \
 	%D%/recount.c \
 	%D%/recover.c \
 	%D%/ref.h \
+	%D%/rehearse.c \
 	%D%/rule.h \
 	%D%/scratch.c \
 	%D%/slots.c \
