@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: MIT
-dist_doc_DATA += %D%/architecture.md %D%/choices.md %D%/layout.md %D%/protocol.md
+dist_doc_DATA += %D%/architecture.md %D%/choices.md %D%/layout.md \
+	%D%/protocol.md
 EXTRA_DIST += %D%/releasing.md
