@@ -595,6 +595,83 @@ memory(void)
 	posh_heap_close(h);
 }
 
+static bool
+put_text(const char *dir, const char *name, const char *value)
+{
+	char file[200];
+	bool done;
+	int fd;
+
+	snprintf(file, sizeof(file), "%s/%s", dir, name);
+	fd = open(file, O_WRONLY);
+	done = fd >= 0 &&
+	       write(fd, value, strlen(value)) == (ssize_t)strlen(value);
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+/* In a control group of 64 MiB, where memory that is not there is a kill. */
+static int
+little_memory(struct actor *me, void *arg)
+{
+	struct posh_options o = options(0);
+	struct posh__self *self;
+	posh_heap *h;
+	uint64_t n;
+	int rc;
+
+	(void)me;
+	if (!put_text(arg, "cgroup.procs", "0"))
+		return 77;
+	if (posh_heap_create(NULL, &h))
+		return 1;
+	if (h->hdr->max_size > 32 * MIB)
+		return 2;
+	o.max_size = 512 * MIB;
+	if (posh_heap_create(&o, &h) || posh__enter_write(h, &self))
+		return 3;
+	while ((rc = posh__heap_grow(self, 1, false)) == 0)
+		;
+	for (n = h->hdr->first; n < posh__load(&h->hdr->size) >> 16; n++)
+		if (posh__span_marked(h, POSH__MAP_FREE, n))
+			memset(h->base + (n << 16), 1, POSH__SPAN);
+	posh__leave(self);
+	return rc == -ENOMEM ? 0 : 4;
+}
+
+static void
+memory_group(void)
+{
+	static const struct {
+		const char *dir, *limit;
+	} kind[] = {
+		{"/sys/fs/cgroup", "memory.max"},
+		{"/sys/fs/cgroup/memory", "memory.limit_in_bytes"},
+	};
+	struct actor a;
+	char dir[100];
+	int i, rc = 77;
+
+	for (i = 0; i < 2 && rc == 77; i++) {
+		snprintf(dir, sizeof(dir), "%s/posh-test-%ld", kind[i].dir,
+			 (long)getpid());
+		if (mkdir(dir, 0755))
+			continue;
+		if (put_text(dir, kind[i].limit, "67108864")) {
+			actor_start(&a, ACTOR_STRAY, little_memory, dir);
+			rc = actor_end(&a);
+		}
+		while (rmdir(dir) && errno == EBUSY)
+			usleep(1000);
+	}
+	if (rc == 77)
+		tap_skip(1, "no memory control group can be made here");
+	else
+		ok(rc == 0, "a full control group is -ENOMEM, not a kill (%d)",
+		   rc);
+}
+
 /* Many make the heap of one name at once. */
 static int
 races(struct actor *me, void *arg)
@@ -686,6 +763,7 @@ main(void)
 	address_space();
 	limits();
 	memory();
+	memory_group();
 	creation_race();
 	errors();
 	return tap_done();
