@@ -82,8 +82,8 @@ class WaitTest(unittest.TestCase):
                         lambda p: posh.synchronized(p).__enter__()):
             p = posh.list([1])
             holder = Holder(p)
-            signal.setitimer(signal.ITIMER_REAL, 0.02)
             with self.assertRaises(Stop):
+                signal.setitimer(signal.ITIMER_REAL, 0.02)
                 operate(p)
             holder.release()
             self.assertEqual(p, [1])
@@ -139,6 +139,22 @@ class WaitTest(unittest.TestCase):
                       for s in posh.waitall(pids).values())
         self.assertIn(ends, ([0, 3], [3, 3]))
         self.assertEqual(len(a) + len(b), ends.count(0))
+
+    def test_closing_while_a_thread_waits(self):
+        h = posh.Heap(max_size=4 << 20)
+        p = posh.list(heap=h)
+        holder = Holder(p)
+        t = threading.Thread(target=p.append, args=(1,))
+        t.start()
+        wait_for(lambda: h._waiting)
+        self.assertRaises(RuntimeError, h.close)
+        pid = posh.forkcall(h.close)  # the child has no such thread
+        self.assertEqual(posh.waitall([pid]), {pid: 0})
+        holder.release()
+        t.join(LONG)
+        self.assertEqual(p, [1])
+        h.close()
+        self.assertRaises(posh.ClosedError, p.append, 2)
 
     def test_threads_count(self):
         p = posh.list([0])

@@ -124,7 +124,13 @@ heap_leave(heap_object *heap, posh_handle o, PyObject *proxy)
 static void *
 wait_before(void *arg)
 {
-	((heap_object *)arg)->waiting++;
+	heap_object *heap = arg;
+
+	if (heap->pid != getpid()) {
+		heap->pid = getpid();
+		heap->waiting = 0;
+	}
+	heap->waiting++;
 	return PyEval_SaveThread();
 }
 
@@ -347,7 +353,7 @@ heap_close(PyObject *op, PyObject *Py_UNUSED(unused))
 		heap->opens--;
 		Py_RETURN_NONE;
 	}
-	if (heap->waiting) {
+	if (heap->waiting && heap->pid == getpid()) {
 		PyErr_SetString(PyExc_RuntimeError,
 				"a thread of this process waits in the heap");
 		return NULL;

@@ -27,6 +27,7 @@
 #include "posh.h"
 #include <errno.h>
 #include <structmember.h>
+#include <unistd.h>
 
 #if PY_VERSION_HEX < 0x030a0000
 static inline PyObject *
@@ -183,7 +184,8 @@ struct heap_object {
 	heap_object *next; /* in state->heaps */
 	unsigned opens;    /* closes from Python that are to come */
 	unsigned refs;     /* closes of h that are to come */
-	unsigned waiting;  /* threads in a wait, without the GIL */
+	unsigned waiting;  /* threads in a wait, without the GIL, */
+	pid_t pid;         /* of this process: a child has none of them */
 	char closed;
 	PyObject *layouts; /* of instances (layout.c), strong or NULL */
 	PyObject *weakrefs;
