@@ -316,22 +316,32 @@ fail:
 	return rc;
 }
 
-/* The last one out writes down that all is in order. */
+/* The last one out writes down that all is in order.  One that is stopped
+ * while it joins does not keep us: then it is not written down, and costs a
+ * rehearsal after a reboot. */
 static void
 sign_off(struct posh_heap *h)
 {
-	if (!alone(h, true))
+	struct timespec moment = {0, 1000000};
+	int tries = 100;
+
+	if (!posh__fd_ours(h, h->token))
 		return;
-	if (!h->ram && posh__heap_fd(h) >= 0)
-		fdatasync(h->fd);
-	posh__store(&h->hdr->clean, 1);
+	while (posh__byte_lock(h->token, POSH__TOKEN(POSH__MEMBERS)))
+		if (tries-- == 0 || nanosleep(&moment, NULL))
+			return;
+	if (alone(h, true)) {
+		if (!h->ram && posh__heap_fd(h) >= 0)
+			fdatasync(h->fd);
+		posh__store(&h->hdr->clean, 1);
+	}
+	posh__byte_unlock(h->token, POSH__TOKEN(POSH__MEMBERS));
 }
 
 void
 posh__member_detach(struct posh_heap *h)
 {
 	struct posh__self *self;
-	bool joined;
 
 	if (posh__self_make(h, &self)) {
 		/* No thread entry for us: then it is as if we died. */
@@ -340,15 +350,10 @@ posh__member_detach(struct posh_heap *h)
 			return;
 	}
 	self->hookless = true;
-	joined = posh__fd_ours(h, h->token) &&
-		 posh__byte_wait(h->token, POSH__TOKEN(POSH__MEMBERS)) == 0;
 	leave(self);
-	if (joined) {
-		sign_off(h);
-		posh__byte_unlock(h->token, POSH__TOKEN(POSH__MEMBERS));
-	}
 	/* The entry is FREE, the byte not yet: the next one to look for an
 	 * entry passes it by. */
+	sign_off(h);
 	if (posh__fd_ours(h, h->token))
 		close(h->token);
 	h->token = -1;

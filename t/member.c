@@ -591,6 +591,51 @@ first_attach(void)
 	heap = save;
 }
 
+/* Somebody was stopped while it joined. */
+static int
+blocks_joining(struct actor *me, void *arg)
+{
+	int fd = posh__reopen(*(int *)arg);
+
+	if (posh__byte_lock(fd, POSH__TOKEN(POSH__MEMBERS)))
+		return 1;
+	actor_say(me, 'l');
+	actor_hear(me);
+	return 0;
+}
+
+static void
+leaving(void)
+{
+	struct posh_options o = {sizeof(o), 8 << 20, 0, POSH_CREATE};
+	posh_heap *h, *save = heap;
+	struct actor a;
+	char name[40];
+	int fd;
+
+	snprintf(name, sizeof(name), "posh-member-%ld", (long)getpid());
+	if (posh_heap_open(name, &o, &h))
+		abort();
+	fd = dup(posh_heap_fileno(h));
+	posh_heap_close(h);
+	if (posh_heap_open(name, NULL, &h))
+		abort();
+	ok(posh__load(&h->hdr->clean) == 0, "who joins makes it unclean");
+	actor_start(&a, ACTOR_STRAY, blocks_joining, &fd);
+	actor_hear(&a);
+	posh_heap_close(h);
+	actor_say(&a, 'g');
+	ok(actor_end(&a) == 0, "one that is stopped does not keep others in");
+	if (posh_heap_open(name, NULL, &h))
+		abort();
+	heap = h;
+	ok(members() == 1, "who left is gone");
+	posh_heap_unlink(name);
+	posh_heap_close(h);
+	heap = save;
+	close(fd);
+}
+
 static int
 forks_inside(struct actor *me, void *arg)
 {
@@ -718,6 +763,7 @@ main(void)
 	thread_ends_inside();
 	two_in_one();
 	first_attach();
+	leaving();
 	fork_inside();
 	actor_start(&a, ACTOR_ARMED, grandchildren, (void *)3L);
 	ok(actor_end(&a) == 0, "a child's child's child is a member too");
