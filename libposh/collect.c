@@ -4,16 +4,19 @@
  * Counts free everything but circles of objects that refer to each other and
  * that nobody else refers to.  While writers stand still, everything that a
  * process holds, that is in a place of the heap or that a thread owns is
- * marked, and all that can be reached from it.  What is left is garbage; each
- * container of it is emptied, as its last user could have done, and dies by
- * its counts.
+ * marked, and all that can be reached from it.  What is left is garbage.  A
+ * depth-first search finds objects in it that are in every circle, and holds
+ * them.  Then the world goes on, and they are emptied, as their last user
+ * could have done; the rest dies by its counts.
  *
  * INVARIANTS
  *   I1  while the gate is shut nothing that is not marked can be reached by
  *       anybody: a reader gets only to what a held object leads to;
  *   I2  holds are only added meanwhile, by readers, to what is marked (a
  *       drop is a write, and waits at the gate);
- *   I3  emptying is an operation like any other: a death in the middle is
+ *   I3  garbage is reached by nobody when the gate is open again; what is held
+ *       of it cannot be freed and used again before it is emptied;
+ *   I4  emptying is an operation like any other: a death in the middle is
  *       recovered like any other, and what is not emptied yet is garbage
  *       still.
  *
@@ -30,37 +33,61 @@
 /* So much is in use when the first collection happens by itself. */
 #define FIRST_SIZE (UINT64_C(32) << 20)
 
+/* A bit for each block, span by span as needed. */
+struct bits {
+	uint64_t **span;
+};
+
+/* Where a depth-first search stands in an object. */
+struct frame {
+	uint64_t block, i;
+	int row;
+};
+
 struct collection {
 	struct posh__self *self;
-	uint64_t **mark; /* a span: a bit for each block, or NULL */
 	uint64_t spans;
+	struct bits marked; /* reached from what is alive; later: seen */
+	struct bits path;   /* on the search's way */
 	uint64_t *stack;
 	size_t n, max;
+	struct frame *frame;
+	size_t nframes, frames_max;
+	uint64_t *breaker; /* objects that break all circles if emptied */
+	size_t nbreakers, breakers_max;
 	bool failed; /* no memory */
-	int64_t found;
 };
+
+/* Room for one more in an array; false: no memory. */
+static bool
+room(struct collection *c, void **array, size_t n, size_t *max, size_t size)
+{
+	size_t more = *max ? 2 * *max : 1024;
+	void *p;
+
+	if (n < *max)
+		return true;
+	p = realloc(*array, more * size);
+	if (!p) {
+		c->failed = true;
+		return false;
+	}
+	*array = p;
+	*max = more;
+	return true;
+}
 
 static void
 push(struct collection *c, uint64_t block)
 {
-	if (c->n == c->max) {
-		size_t max = c->max ? 2 * c->max : 1024;
-		uint64_t *p = realloc(c->stack, max * sizeof(*p));
-
-		if (!p) {
-			c->failed = true;
-			return;
-		}
-		c->stack = p;
-		c->max = max;
-	}
-	c->stack[c->n++] = block;
+	if (room(c, (void **)&c->stack, c->n, &c->max, sizeof(*c->stack)))
+		c->stack[c->n++] = block;
 }
 
-/* The word with a block's mark, made if need be, and its bit; NULL: it is no
- * block, or there is no memory. */
+/* The word with a block's bit, made if need be; NULL: it is no block, or
+ * there is no memory. */
 static uint64_t *
-mark_of(struct collection *c, uint64_t block, uint64_t *bit)
+word_of(struct collection *c, struct bits *b, uint64_t block, uint64_t *bit)
 {
 	struct posh_heap *h = c->self->h;
 	uint64_t n = block >> POSH__SPAN_BITS, i;
@@ -69,28 +96,42 @@ mark_of(struct collection *c, uint64_t block, uint64_t *bit)
 	if (!w || n >= c->spans)
 		return NULL;
 	i = (uint64_t)(w - posh__span_at(h, n)->state);
-	if (i >= POSH__SPAN / 16)
-		return NULL; /* damaged */
-	if (!c->mark[n])
-		c->mark[n] = calloc(POSH__SPAN / 16 / 64, sizeof(uint64_t));
-	if (!c->mark[n]) {
+	if (!b->span[n])
+		b->span[n] = calloc(POSH__SPAN / 16 / 64, sizeof(uint64_t));
+	if (!b->span[n]) {
 		c->failed = true;
 		return NULL;
 	}
 	*bit = UINT64_C(1) << i % 64;
-	return &c->mark[n][i / 64];
+	return &b->span[n][i / 64];
+}
+
+/* Set a block's bit; true if it was not set. */
+static bool
+set_bit(struct collection *c, struct bits *b, uint64_t block)
+{
+	uint64_t bit, *word = word_of(c, b, block, &bit);
+
+	if (!word || *word & bit)
+		return false;
+	*word |= bit;
+	return true;
+}
+
+static bool
+has_bit(struct collection *c, struct bits *b, uint64_t block)
+{
+	uint64_t bit, *word = word_of(c, b, block, &bit);
+
+	return word && *word & bit;
 }
 
 /* Mark a block that is referred to, and see to what it refers to. */
 static void
 reach(struct collection *c, uint64_t block)
 {
-	uint64_t bit, *word = mark_of(c, block, &bit);
-
-	if (!word || *word & bit)
-		return;
-	*word |= bit;
-	push(c, block);
+	if (set_bit(c, &c->marked, block))
+		push(c, block);
 }
 
 static void
@@ -177,14 +218,93 @@ find_garbage(struct posh__self *self, uint64_t block, posh__word *word,
 {
 	struct collection *c = arg;
 	unsigned kind = posh__object(self->h, block)->kind;
-	uint64_t bit, *m;
 
-	if (kind < POSH__KIND_LIST || kind > POSH__KIND_OBJECTS ||
-	    POSH__STATE(posh__load(word)) != POSH__LIVE)
-		return;
-	m = mark_of(c, block, &bit);
-	if (m && !(*m & bit))
+	if (kind >= POSH__KIND_LIST && kind <= POSH__KIND_OBJECTS &&
+	    POSH__STATE(posh__load(word)) == POSH__LIVE &&
+	    !has_bit(c, &c->marked, block))
 		push(c, block);
+}
+
+/* The search enters an object, unless it has seen it.  One that it is in the
+ * middle of closes a circle: every circle has one. */
+static void
+visit(struct collection *c, uint64_t block)
+{
+	if (set_bit(c, &c->marked, block)) {
+		set_bit(c, &c->path, block);
+		if (room(c, (void **)&c->frame, c->nframes, &c->frames_max,
+			 sizeof(*c->frame)))
+			c->frame[c->nframes++] = (struct frame){block, 0, 0};
+	} else if (has_bit(c, &c->path, block) &&
+		   room(c, (void **)&c->breaker, c->nbreakers, &c->breakers_max,
+			sizeof(*c->breaker))) {
+		c->breaker[c->nbreakers++] = block;
+	}
+}
+
+static void
+leave(struct collection *c)
+{
+	uint64_t bit;
+	uint64_t block = c->frame[--c->nframes].block;
+	uint64_t *word = word_of(c, &c->path, block, &bit);
+
+	if (word)
+		*word &= ~bit;
+}
+
+/* The next object that the topmost frame refers to, or 0. */
+static uint64_t
+next_child(struct collection *c)
+{
+	struct frame *f = &c->frame[c->nframes - 1];
+	struct posh__row row[POSH__ROWS];
+	uint64_t body;
+	int n = posh__rows(c->self->h, f->block, row, &body);
+
+	for (; f->row < n; f->row++, f->i = 0)
+		while (f->i < row[f->row].n) {
+			posh__word *slot = posh__at(
+				c->self->h,
+				row[f->row].off + f->i++ * row[f->row].stride);
+			uint64_t value = posh__load(slot);
+
+			if (POSH__TAG(value) == POSH__TAG_OBJECT)
+				return POSH__PAYLOAD(value);
+		}
+	return 0;
+}
+
+/* Search the garbage depth first.  What is alive is marked, and so is passed
+ * by like what was seen. */
+static void
+find_breakers(struct collection *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->n && !c->failed; i++) {
+		visit(c, c->stack[i]);
+		while (c->nframes && !c->failed) {
+			uint64_t child = next_child(c);
+
+			if (child)
+				visit(c, child);
+			else
+				leave(c);
+		}
+	}
+}
+
+/* Hold them, so that they can be emptied when the world goes on. */
+static void
+hold_breakers(struct collection *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->nbreakers; i++)
+		if (posh__hold(c->self, c->breaker[i]))
+			break; /* the rest is for another time */
+	c->nbreakers = i;
 }
 
 /* Empty the slots of an instance, one by one. */
@@ -194,6 +314,9 @@ empty_slots(struct posh__self *self, uint64_t object)
 	struct posh__instance *p = posh__at(self->h, object);
 	unsigned i;
 
+	if (!posh__inside(self->h, object,
+			  sizeof(*p) + 8 * (uint64_t)p->head.flags))
+		return; /* damaged */
 	for (i = 0; i < p->head.flags; i++)
 		if (posh__peek(&p->slot[i])) {
 			posh__slot_set(self, object, &p->slot[i], 0);
@@ -203,17 +326,13 @@ empty_slots(struct posh__self *self, uint64_t object)
 		posh__slot_set(self, object, &p->head.body, 0);
 }
 
-/* Empty a container of the garbage, if it has not died already. */
+/* Empty a container of the garbage, which is held, and let it go. */
 static void
 empty(struct posh__self *self, uint64_t object)
 {
 	struct posh__object *o = posh__object(self->h, object);
-	posh__word *word = posh__block_word(self->h, object);
 
-	if (!word || POSH__STATE(posh__load(word)) != POSH__LIVE ||
-	    o->kind == POSH__KIND_TUPLE || posh__hold(self, object))
-		return;
-	if (posh__lock(self, object, 0) == 0) {
+	if (o->kind != POSH__KIND_TUPLE && posh__lock(self, object, 0) == 0) {
 		if (o->kind == POSH__KIND_INSTANCE)
 			empty_slots(self, object);
 		else if (posh__peek(&o->body))
@@ -224,30 +343,45 @@ empty(struct posh__self *self, uint64_t object)
 	posh__drop(self, object);
 }
 
-/* The world stands still.  Returns how many objects were garbage. */
+/* Find the garbage, while the world stands still.  Returns how many objects
+ * it is. */
 static int64_t
-collect(struct posh__self *self)
+search(struct collection *c)
 {
-	struct collection c = {self, NULL, 0, NULL, 0, 0, false, 0};
+	c->spans = c->self->h->hdr->nspans;
+	c->marked.span = calloc(c->spans, sizeof(uint64_t *));
+	c->path.span = calloc(c->spans, sizeof(uint64_t *));
+	if (!c->marked.span || !c->path.span)
+		return -ENOMEM;
+	mark(c);
+	if (!c->failed)
+		posh__walk(c->self, find_garbage, c);
+	if (!c->failed)
+		find_breakers(c);
+	if (c->failed)
+		return -ENOMEM;
+	hold_breakers(c);
+	return (int64_t)c->n;
+}
+
+static void
+free_bits(struct collection *c, struct bits *b)
+{
 	uint64_t i;
 
-	c.spans = self->h->hdr->nspans;
-	c.mark = calloc(c.spans, sizeof(*c.mark));
-	if (!c.mark)
-		return -ENOMEM;
-	mark(&c);
-	if (!c.failed)
-		posh__walk(self, find_garbage, &c);
-	if (!c.failed) {
-		c.found = (int64_t)c.n;
-		for (i = 0; i < c.n; i++)
-			empty(self, c.stack[i]);
-	}
-	for (i = 0; i < c.spans; i++)
-		free(c.mark[i]);
-	free(c.mark);
-	free(c.stack);
-	return c.failed ? -ENOMEM : c.found;
+	for (i = 0; b->span && i < c->spans; i++)
+		free(b->span[i]);
+	free(b->span);
+}
+
+static void
+finish(struct collection *c)
+{
+	free_bits(c, &c->marked);
+	free_bits(c, &c->path);
+	free(c->stack);
+	free(c->frame);
+	free(c->breaker);
 }
 
 /* How many bytes of spans are in use. */
@@ -264,7 +398,9 @@ used(struct posh_heap *h)
 static int64_t
 collect_now(struct posh__self *self)
 {
+	struct collection c = {.self = self};
 	int64_t n;
+	size_t i;
 	int rc;
 
 	posh__member_reap(self);
@@ -273,9 +409,14 @@ collect_now(struct posh__self *self)
 		return rc;
 	n = posh__recount(self);
 	if (n == 0)
-		n = collect(self);
+		n = search(&c);
 	posh__store(&self->h->hdr->collected, used(self->h));
 	posh__gate_open(self);
+	for (i = 0; n > 0 && i < c.nbreakers; i++)
+		empty(self, c.breaker[i]);
+	if (n > 0)
+		posh__store(&self->h->hdr->collected, used(self->h));
+	finish(&c);
 	return n;
 }
 
