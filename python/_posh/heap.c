@@ -538,10 +538,12 @@ static PyGetSetDef getset[] = {
 	{"closed", heap_get_closed, NULL, "whether close() was called", NULL},
 	{NULL, NULL, NULL, NULL, NULL}};
 
-static PyMemberDef members[] = {{"__weaklistoffset__", T_PYSSIZET,
-				 offsetof(heap_object, weakrefs), READONLY,
-				 NULL},
-				{NULL, 0, 0, 0, NULL}};
+static PyMemberDef members[] = {
+	{"__weaklistoffset__", T_PYSSIZET, offsetof(heap_object, weakrefs),
+	 READONLY, NULL},
+	{"_waiting", T_UINT, offsetof(heap_object, waiting), READONLY,
+	 "how many threads of this process wait"},
+	{NULL, 0, 0, 0, NULL}};
 
 static PyType_Slot slots[] = {
 	{Py_tp_new, heap_new},
