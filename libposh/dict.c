@@ -13,7 +13,7 @@
  * PROGRESS  under the monitor.
  *
  * STEPS     effect                            if the process dies here
- *   dict.1  an intent is noted                recovery does it
+ *   dict.1  an intent is noted                the dict is as before
  *   dict.2  the entry is written              recovery goes on
  *   dict.3  the index names it                recovery goes on
  *   dict.4  fill covers it                    recovery goes on

@@ -14,8 +14,7 @@
  *   list.1  a plain slot is stored          the list is as after
  *   list.2  a plain value beyond the end    the list is as before
  *   list.3  the length covers it            the list is as after
- *   list.4  an intent is noted              APPEND, EXTEND: as before;
- *                                           INSERT, EMPTY: done by recovery
+ *   list.4  an intent is noted              the list is as before
  *   list.5  values beyond the end           APPEND, EXTEND: taken back
  *   list.6  the length covers them          recovery ends it
  *   list.7  the stage owns nothing          recovery ends it

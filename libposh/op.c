@@ -13,10 +13,10 @@
  *
  * STEPS    effect                          if the process dies here
  *   op.1   a body LIVE, in newbody         recovery frees it
- *   op.2   SET noted                       slot unchanged: nothing happened
+ *   op.2   SET noted                       sequence even: nothing happened
  *   op.3   the slot has the new value      recovery moves the old to val
  *   op.4   val has the old value           recovery unlinks it
- *   op.5   SWAP noted                      body unchanged: nothing happened
+ *   op.5   SWAP noted                      sequence even: nothing happened
  *   op.6   the header names the new body   recovery goes on
  *   op.7   newbody is 0                    as op.6
  *   op.8   the stage owns nothing          as op.6
@@ -217,14 +217,24 @@ finish_swap(struct posh__self *self)
 		swapped(self);
 }
 
-void
-posh__op_finish(struct posh__self *self)
+/* Is the operation begun and not over?  It stores to the container between
+ * the store that makes the sequence odd and the one that makes it even.  What
+ * others read while it is even does not change any more by recovery, also if
+ * they come before that. */
+static bool
+under_way(struct posh__self *self)
+{
+	uint64_t container = posh__load(&self->t->container);
+
+	return !posh__block_word(self->h, container) ||
+	       posh__load(&posh__object(self->h, container)->seq) & 1;
+}
+
+static void
+finish(struct posh__self *self, uint64_t op)
 {
 	struct posh__thread *t = self->t;
-	uint64_t op = posh__load(&t->op);
 
-	if (!(posh__load(&t->opno) & 1))
-		return;
 	switch (op) {
 	case POSH__OP_SET:
 		finish_set(self);
@@ -242,5 +252,14 @@ posh__op_finish(struct posh__self *self)
 		else
 			posh__dict_finish(self, op);
 	}
+}
+
+void
+posh__op_finish(struct posh__self *self)
+{
+	if (!(posh__load(&self->t->opno) & 1))
+		return;
+	if (under_way(self))
+		finish(self, posh__load(&self->t->op));
 	posh__op_end(self);
 }

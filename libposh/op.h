@@ -6,7 +6,8 @@
  * or dead.  Each operation is written so that doing it again from its intent
  * finishes it, or shows that it did not begin; recovery calls the same code
  * on the dead thread's entry.  Between an operation's begin and its end
- * nothing can fail, wait, or allocate.
+ * nothing can fail, wait, or allocate.  It changes the container only while
+ * that's sequence is odd: if recovery finds it even, there is nothing to do.
  *
  * What is owned by nobody but the thread lies in val, newbody, stage and
  * trash, at all times; posh__release gives it back.

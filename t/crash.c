@@ -977,7 +977,7 @@ survives(const struct scenario *s, long n, uint64_t after, uint64_t empty,
 	 bool *died)
 {
 	struct world w;
-	uint64_t before, now;
+	uint64_t before, seen = 0, now;
 	bool right = true;
 	int rc;
 
@@ -986,6 +986,8 @@ survives(const struct scenario *s, long n, uint64_t after, uint64_t empty,
 	*died = child_dies_at(&w, s, n);
 	if (*died)
 		note_name(shared->last);
+	if (!s->many)
+		seen = digest(&w);
 	rc = posh_heap_reap(w.h);
 	if (rc < 0) {
 		printf("# reap: %s\n", posh_error_text(rc));
@@ -996,6 +998,10 @@ survives(const struct scenario *s, long n, uint64_t after, uint64_t empty,
 	now = digest(&w);
 	if (!s->many && now != before && now != after) {
 		printf("# neither as before nor as after\n");
+		right = false;
+	}
+	if (seen && now != seen) {
+		printf("# changed by recovery after it was read\n");
 		right = false;
 	}
 	if (!all_given_back(&w, empty))
