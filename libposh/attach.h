@@ -36,9 +36,10 @@ int posh__heap_fd(struct posh_heap *h);
 /* member.c */
 
 /* Lock a byte of the heap's file by fd's description: 0, -EAGAIN (it is
- * locked), or another errno.  With wait: until it is free. */
+ * locked), or another errno.  With wait: until it is free, ms milliseconds at
+ * most. */
 int posh__byte_lock(int fd, int64_t byte);
-int posh__byte_wait(int fd, int64_t byte);
+int posh__byte_wait(int fd, int64_t byte, int ms);
 void posh__byte_unlock(int fd, int64_t byte);
 
 /* Claim a free member entry in state st, its byte locked by fd.

@@ -26,9 +26,10 @@
  *   I3  a FREE entry owns nothing: no thread entry names it, no hold table;
  *   I4  gen grows with each return to FREE: a state word names one occupant.
  *
- * PROGRESS  joining and leaving are serialized by one more byte, which is
- * freed by the kernel when its owner dies; a stopped one keeps others from
- * joining.  Recovery is anybody's, at any time.
+ * PROGRESS  joining is serialized by one more byte, which the kernel frees
+ * when its owner dies; for a stopped one others wait PATIENCE and then join
+ * all the same.  (What it saves is work: of many that join at once one
+ * recovers the dead.)  Recovery is anybody's, at any time.
  *
  * STEPS       effect                     if the process dies here
  *   member.1  signed, still FREE         the byte is free again: as before
@@ -49,6 +50,8 @@
 #include "attach.h"
 #include "quiesce.h"
 #include "ref.h"
+
+enum { PATIENCE = 2000 }; /* ms */
 
 static struct flock
 one_byte(int64_t byte, short type)
@@ -74,14 +77,15 @@ posh__byte_lock(int fd, int64_t byte)
 }
 
 int
-posh__byte_wait(int fd, int64_t byte)
+posh__byte_wait(int fd, int64_t byte, int ms)
 {
-	struct flock lock = one_byte(byte, F_WRLCK);
+	struct timespec moment = {0, 200000};
+	int tries = 5 * ms, rc;
 
-	while (fcntl(fd, F_OFD_SETLKW, &lock))
-		if (errno != EINTR)
-			return -errno;
-	return 0;
+	/* Not by F_OFD_SETLKW, which waits for ever. */
+	while ((rc = posh__byte_lock(fd, byte)) == -EAGAIN && tries-- > 0)
+		nanosleep(&moment, NULL);
+	return rc;
 }
 
 void
@@ -157,6 +161,22 @@ extend(struct posh_heap *h, uint64_t high)
 	return 0;
 }
 
+/* No thread is of an entry that was FREE (I3), unless the heap is damaged:
+ * then it would be taken for one of ours, which lives. */
+static void
+lay_ghosts(struct posh_heap *h, uint32_t index)
+{
+	uint64_t high = posh__load(&h->hdr->threads_high), w;
+	uint32_t tid;
+
+	for (tid = 1; tid < high; tid++) {
+		w = posh__load(&posh__thread_at(h, tid)->state);
+		if (POSH__THREAD_STATE(w) != POSH__THREAD_FREE &&
+		    POSH__THREAD_MEMBER(w) == index)
+			posh__thread_release(h, tid);
+	}
+}
+
 int
 posh__member_claim(struct posh_heap *h, int fd, unsigned st, uint32_t *index)
 {
@@ -170,6 +190,8 @@ posh__member_claim(struct posh_heap *h, int fd, unsigned st, uint32_t *index)
 			rc = claim(h, fd, st, i);
 			if (rc == -EAGAIN)
 				continue;
+			if (rc == 0)
+				lay_ghosts(h, i);
 			*index = i;
 			return rc;
 		}
@@ -215,11 +237,14 @@ inspect(struct posh__self *self)
 {
 	struct posh_heap *h = self->h;
 	uint64_t boot = posh__load(&h->hdr->boot), now = posh__boot();
+	int rc;
 
 	if (!boot || !now || boot == now || posh__load(&h->hdr->clean) ||
 	    !alone(h, false))
 		return 0;
-	return posh__rehearse(self);
+	rc = posh__rehearse(self);
+	/* Another one may have come in before us, and mended it. */
+	return rc && posh__load(&h->hdr->boot) == now ? 0 : rc;
 }
 
 /* Give back what the process has of the heap, and the entry.  Other threads
@@ -290,8 +315,8 @@ posh__member_attach(struct posh_heap *h)
 		return fd;
 	posh__barrier_register(h);
 	h->token = fd;
-	rc = posh__byte_wait(fd, POSH__TOKEN(POSH__MEMBERS));
-	if (rc)
+	rc = posh__byte_wait(fd, POSH__TOKEN(POSH__MEMBERS), PATIENCE);
+	if (rc && rc != -EAGAIN)
 		goto fail;
 	rc = posh__member_claim(h, fd, POSH__MEMBER_CLAIMED, &index);
 	if (rc)
@@ -322,18 +347,18 @@ fail:
 static void
 sign_off(struct posh_heap *h)
 {
-	struct timespec moment = {0, 1000000};
-	int tries = 100;
-
-	if (!posh__fd_ours(h, h->token))
+	if (!posh__fd_ours(h, h->token) ||
+	    posh__byte_wait(h->token, POSH__TOKEN(POSH__MEMBERS), 100))
 		return;
-	while (posh__byte_lock(h->token, POSH__TOKEN(POSH__MEMBERS)))
-		if (tries-- == 0 || nanosleep(&moment, NULL))
-			return;
 	if (alone(h, true)) {
 		if (!h->ram && posh__heap_fd(h) >= 0)
 			fdatasync(h->fd);
 		posh__store(&h->hdr->clean, 1);
+		/* One that ran out of patience may be joining all the
+		 * same: it claims its entry, then stores 0. */
+		posh__fence();
+		if (!alone(h, true))
+			posh__store(&h->hdr->clean, 0);
 	}
 	posh__byte_unlock(h->token, POSH__TOKEN(POSH__MEMBERS));
 }
