@@ -86,6 +86,9 @@ decide(struct posh__self *self, uint64_t object, posh__word *word)
 	if (POSH__LINKS(w) ||
 	    (POSH__STATE(w) != POSH__LIVE && POSH__STATE(w) != POSH__CONDEMNED))
 		return true;
+	if (POSH__STATE(w) == POSH__CONDEMNED && POSH__WHO(w) != self->tid &&
+	    !POSH_RULE(STEAL))
+		return true;
 	/* Another's tag goes with another's claim: seq too. */
 	if (POSH__WHO(w) != self->tid)
 		keep &= POSH__SUSPECT;
@@ -95,7 +98,7 @@ decide(struct posh__self *self, uint64_t object, posh__word *word)
 	POSH_STEP("death.2");
 	posh__fence(); /* the claim is seen before the tables are read */
 	epoch = posh__load(&h->hdr->attach_epoch);
-	if (posh__held_anywhere(self, object)) {
+	if (POSH_RULE(SCAN) && posh__held_anywhere(self, object)) {
 		/* Lost to a thief or a link: they know better. */
 		posh__cas(word, claim,
 			  POSH__WORD(POSH__LIVE, self->tid, 0, 0) | keep);
@@ -103,7 +106,7 @@ decide(struct posh__self *self, uint64_t object, posh__word *word)
 		return true;
 	}
 	/* A fork may have copied a hold to a table already passed. */
-	if (posh__load(&h->hdr->attach_epoch) != epoch)
+	if (POSH_RULE(EPOCH) && posh__load(&h->hdr->attach_epoch) != epoch)
 		return false;
 	if (posh__cas(word, claim,
 		      POSH__WORD(POSH__DEAD, self->tid, 0, 0) |
@@ -121,7 +124,7 @@ posh__free_check(struct posh__self *self, uint64_t object)
 
 	if (!word)
 		return;
-	posh__store(&self->t->dying, object);
+	posh__store(&self->t->dying, POSH_RULE(DYING) ? object : 0);
 	POSH_STEP("death.1");
 	while (!decide(self, object, word))
 		;

@@ -83,11 +83,14 @@ posh__child_make(struct posh__self *self)
 	if (rc)
 		goto fail;
 	POSH_STEP("fork.2");
+	if (!POSH_RULE(EPOCH_ORDER))
+		posh__add(&h->hdr->attach_epoch, 1);
 	rc = posh__holds_copy(self, m);
 	if (rc)
 		goto fail_thread;
 	POSH_STEP("fork.3");
-	posh__add(&h->hdr->attach_epoch, 1);
+	if (POSH_RULE(EPOCH_ORDER))
+		posh__add(&h->hdr->attach_epoch, 1);
 	POSH_STEP("fork.4");
 	return 0;
 fail_thread:

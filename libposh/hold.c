@@ -242,6 +242,8 @@ replace(struct posh__self *self, uint64_t n, unsigned bits, uint32_t *count)
 	struct posh_heap *h = self->h;
 	uint64_t old = h->holds.table >> POSH__SPAN_BITS;
 
+	if (!POSH_RULE(GROW))
+		posh__store(&self->m->holds, TABLE(bits, n));
 	rehash(h, n << POSH__SPAN_BITS, bits, count);
 	posh__store(&self->m->holds_busy, old);
 	POSH_STEP("hold.6");
@@ -336,8 +338,9 @@ posh__hold_if(struct posh__self *self, uint64_t object,
 	lock(h);
 	e = add_user(h, object, POSH__HOLD_ENTERING);
 	POSH_STEP("hold.1");
-	posh__fence(); /* ORDER: store, fence, then revalidate */
-	same = posh__load(&container->seq) == seq;
+	if (POSH_RULE(ENTER_FENCE))
+		posh__fence(); /* ORDER: store, fence, then revalidate */
+	same = posh__load(&container->seq) == seq || !POSH_RULE(REVALIDATE);
 	if (e && same) {
 		posh__store(e, ENTRY(POSH__HOLD_HELD, object));
 		POSH_STEP("hold.2");
@@ -353,7 +356,8 @@ posh__hold_enter(struct posh__self *self, uint64_t object)
 {
 	int rc = acquire(self, object, POSH__HOLD_ENTERING);
 
-	posh__fence(); /* ORDER: store, fence, then revalidate */
+	if (POSH_RULE(ENTER_FENCE))
+		posh__fence(); /* ORDER: store, fence, then revalidate */
 	return rc;
 }
 
@@ -385,13 +389,14 @@ dropped(struct posh_heap *h, uint64_t object)
 
 	lock(h);
 	e = own_find(h, object);
-	if (e && posh__peek(e) == ENTRY(POSH__HOLD_DROPPING, object))
+	if (e && (posh__peek(e) == ENTRY(POSH__HOLD_DROPPING, object) ||
+		  !POSH_RULE(REACQUIRE)))
 		erase(h, e);
 	unlock(h);
 }
 
-void
-posh__drop(struct posh__self *self, uint64_t object)
+static void
+drop(struct posh__self *self, uint64_t object, bool checked)
 {
 	struct posh_heap *h = self->h;
 	posh__word *word, *e;
@@ -404,9 +409,12 @@ posh__drop(struct posh__self *self, uint64_t object)
 	}
 	posh__store(e, ENTRY(POSH__HOLD_DROPPING, object));
 	POSH_STEP("hold.3");
-	posh__fence(); /* ORDER: store, fence, then read the count */
+	if (POSH_RULE(DROP_FENCE))
+		posh__fence(); /* ORDER: store, fence, then read the count */
+	if (!POSH_RULE(ENTRY))
+		erase(h, e);
 	word = posh__block_word(h, object);
-	if (!word || POSH__LINKS(posh__load(word))) {
+	if (!word || POSH__LINKS(posh__load(word)) || !checked) {
 		erase(h, e);
 		unlock(h);
 		return;
@@ -421,6 +429,12 @@ posh__drop(struct posh__self *self, uint64_t object)
 }
 
 void
+posh__drop(struct posh__self *self, uint64_t object)
+{
+	drop(self, object, true);
+}
+
+void
 posh__hold_cancel(struct posh__self *self, uint64_t object)
 {
 	bool reading = (posh__peek(&self->t->active) & 3) == 1;
@@ -429,7 +443,7 @@ posh__hold_cancel(struct posh__self *self, uint64_t object)
 	 * still while the gate is shut.  What was read before is void. */
 	if (reading)
 		posh__begin_write(self);
-	posh__drop(self, object);
+	drop(self, object, POSH_RULE(CANCEL));
 	if (reading)
 		posh__begin(self, 1);
 }
@@ -446,6 +460,8 @@ posh__hold_alloc(struct posh__self *self, uint64_t bytes, uint64_t *out)
 	rc = posh__block_reserve(self, bytes, &b);
 	if (rc)
 		return rc;
+	if (!POSH_RULE(ALLOCATING))
+		posh__block_birth(self, b, 0);
 	lock(h);
 	/* There may be an entry from the block's former life: DROPPING, or
 	 * ENTERING by a thread whose reading will fail.  That one counts until
@@ -494,7 +510,8 @@ posh__held_anywhere(struct posh__self *self, uint64_t object)
 			continue;
 		st = (unsigned)(posh__load(e) >> POSH__HOLD_SHIFT);
 		if (st == POSH__HOLD_ENTERING || st == POSH__HOLD_HELD ||
-		    st == POSH__HOLD_ALLOCATING)
+		    st == POSH__HOLD_ALLOCATING ||
+		    (st == POSH__HOLD_DROPPING && !POSH_RULE(DROPPING)))
 			return true;
 	}
 	return false;
@@ -639,6 +656,8 @@ posh__holds_copy(struct posh__self *self, struct posh__member *child)
 		uint64_t e = posh__peek(&from[i]);
 		bool held = e >> POSH__HOLD_SHIFT == POSH__HOLD_HELD;
 
+		if (e > POSH__HOLD_TOMB && !POSH_RULE(ENTERING))
+			held = true;
 		posh__store(&to[i], held || !e ? e : POSH__HOLD_TOMB);
 	}
 	posh__store(&child->holds, TABLE(h->holds.bits, n));

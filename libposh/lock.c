@@ -288,7 +288,8 @@ posh__lock(struct posh__self *self, uint64_t object, int64_t timeout)
 		return rc;
 	announce(self, object);
 	if (!posh__half_cas(&posh__object(self->h, object)->lock, 0,
-			    self->name)) {
+			    self->name) &&
+	    POSH_RULE(MONITOR)) {
 		rc = lock_slowly(self, object, timeout);
 		if (rc) {
 			retract(self);
@@ -334,7 +335,7 @@ posh__write_begin(struct posh__self *self, uint64_t object)
 	if (!e || e->odd)
 		return;
 	e->odd = true;
-	posh__store(&o->seq, posh__peek(&o->seq) | 1);
+	posh__store(&o->seq, posh__peek(&o->seq) | POSH_RULE(ODD));
 	POSH_STEP("lock.3");
 	/* What follows may not be seen before the odd number is: a reader
 	 * that saw a new word and then the old sequence would believe it.
@@ -374,7 +375,8 @@ posh__lock_break(struct posh__self *self, uint64_t object, uint32_t name)
 			continue;
 		}
 		POSH_STEP("lock.6");
-		make_even(o);
+		if (POSH_RULE(EVEN))
+			make_even(o);
 		word_unlock(self, &o->lock);
 		break;
 	}

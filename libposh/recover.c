@@ -137,7 +137,10 @@ recover_threads(struct posh__self *self, uint32_t m)
 
 	if (rc)
 		return rc;
-
+	if (first && !POSH_RULE(ORDER)) {
+		as = actor(self, m, first);
+		posh__holds_purge(&as, member);
+	}
 	for (tid = first; tid; tid = next_thread(h, m, tid)) {
 		as = actor(self, m, tid);
 		/* Inside until all is given back: who shuts the gate does not
@@ -178,7 +181,7 @@ claim(struct posh__self *self, struct posh__member *member)
 	uint64_t w = posh__load(&member->reaper);
 
 	if (w && w != self->name &&
-	    !posh__name_dead(self->h, (uint32_t)w, NULL))
+	    !posh__name_dead(self->h, (uint32_t)w, NULL) && POSH_RULE(CLAIM))
 		return false;
 	return posh__cas(&member->reaper, w, self->name);
 }
