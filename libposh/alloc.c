@@ -684,8 +684,10 @@ posh__block_free(struct posh__self *self, uint64_t block)
 	uint64_t w = posh__load(posh__span_word(h, n));
 	uint32_t owner = POSH__SPAN_OWNER(w);
 
-	b->kind = POSH__KIND_RAW; /* plain: the store of FREE releases it */
-	poison(h, block);
+	if (POSH_RULE(RAW)) {
+		b->kind = POSH__KIND_RAW; /* plain: FREE releases it */
+		poison(h, block);
+	}
 	if (POSH__SPAN_STATE(w) == POSH__SPAN_RUN)
 		posh__store(posh__span_word(h, n),
 			    POSH__SPAN_WORD(POSH__SPAN_RUN, POSH__CLASS_RUN,

@@ -50,6 +50,8 @@ offset_of(struct posh__self *self, posh__word *w)
 static unsigned
 next_seq(struct posh__self *self, uint64_t w)
 {
+	if (!POSH_RULE(SEQ))
+		return 0;
 	return POSH__WHO(w) == self->tid ? (POSH__SEQ(w) + 1) & 0xff : 0;
 }
 
@@ -72,7 +74,8 @@ posh__link(struct posh__self *self, uint64_t object, posh__word *owner,
 		if (POSH__LINKS(w) == POSH__LINKS_MASK)
 			break; /* immortal */
 		/* A claim of a free check ends here: LIVE. */
-		n = POSH__WORD(POSH__LIVE, self->tid, seq, POSH__LINKS(w) + 1) |
+		n = POSH__WORD(POSH_RULE(RESET) ? POSH__LIVE : POSH__STATE(w),
+			       self->tid, seq, POSH__LINKS(w) + 1) |
 		    (w & POSH__SUSPECT);
 		posh__store(&t->step, STEP(object, seq, 0));
 		POSH_STEP("link.1");
@@ -226,7 +229,10 @@ settle_step(struct posh__self *self)
 			 : POSH__PAYLOAD(posh__load(owner)) != block) {
 		/* Perhaps.  One too many is mended; one too few never.  The
 		 * owner last: it tells the next recovery that this is done. */
-		suspect(word);
+		if (POSH_RULE(SUSPECT))
+			suspect(word);
+		if (minus && !POSH_RULE(UNDECIDED))
+			count_down(self, block, word, false);
 		posh__store(owner, POSH__EMPTY);
 	}
 	posh__store(&t->step, 0);

@@ -81,6 +81,8 @@ posh__body_alloc(struct posh__self *self, uint64_t bytes, uint16_t kind)
 
 	if (rc)
 		return rc;
+	if (!POSH_RULE(JOURNAL))
+		posh__block_birth(self, b, 1);
 	posh__store(&self->t->newbody, b);
 	posh__block_birth(self, b, 1);
 	POSH_STEP("op.1");
@@ -180,6 +182,8 @@ posh__slot_set(struct posh__self *self, uint64_t container, posh__word *slot,
 	posh__store(&t->oldval, old);
 	posh__store(&t->aux, new);
 	posh__store(&t->index, k);
+	if (!POSH_RULE(INTENT))
+		posh__store(slot, new);
 	posh__op_begin(self, POSH__OP_SET);
 	POSH_STEP("op.2");
 	posh__write_begin(self, container);
@@ -201,7 +205,9 @@ finish_set(struct posh__self *self)
 		return;
 	if (posh__load((posh__word *)posh__at(self->h, off)) ==
 	    posh__load(&t->aux))
-		posh__store(&t->val[k], posh__load(&t->oldval));
+		posh__store(&t->val[k], posh__load(POSH_RULE(OWNED)
+							   ? &t->oldval
+							   : &t->aux));
 }
 
 static void

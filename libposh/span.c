@@ -144,6 +144,8 @@ open_to(struct hunt *q, uint64_t w)
 		return true;
 	if (POSH__SPAN_STATE(w) != POSH__SPAN_LIMBO)
 		return false;
+	if (!POSH_RULE(LIMBO))
+		return true;
 	if (!q->asked) {
 		q->asked = true;
 		q->known = posh__epoch_horizon(q->self, &q->horizon);
