@@ -14,7 +14,7 @@
 
 #include "dict.h"
 
-enum { MIN_BITS = 3, MAX_BITS = 31 };
+enum { MIN_BITS = 3, MAX_BITS = 31, DUMMIES = 32 };
 
 static uint64_t
 capacity_of(unsigned bits)
@@ -147,6 +147,28 @@ posh__dlookup(struct posh__self *self, const struct posh__dview *v,
 	return room ? 0 : -EAGAIN;
 }
 
+static bool
+has_room(const struct posh__dview *v, uint64_t n)
+{
+	return v->body && v->used + n <= v->capacity;
+}
+
+bool
+posh__dcrowded(const struct posh__dview *v, uint64_t hash)
+{
+	uint32_t i = (uint32_t)hash & v->mask, dummies = 0, n;
+
+	for (n = 0; n <= v->mask; n++, i = (i + 1) & v->mask) {
+		uint32_t e = posh__half_load(&v->index[i]);
+
+		if (e == POSH__INDEX_EMPTY)
+			return false;
+		if (e == POSH__INDEX_DUMMY && ++dummies > DUMMIES)
+			return true;
+	}
+	return false;
+}
+
 /* Copy the live entries to a new body, closing the gaps. */
 static void
 copy_entries(struct posh__dbody *to, uint32_t mask,
@@ -204,21 +226,28 @@ posh__dbody_make(struct posh__self *self, uint64_t n,
 }
 
 int
-posh__dict_room(struct posh__self *self, uint64_t dict, uint64_t n,
+posh__dict_anew(struct posh__self *self, uint64_t dict, uint64_t n,
 		struct posh__dview *v)
 {
 	uint64_t need = (uint64_t)v->live + n;
 	int rc;
 
-	if (v->body && v->used + n <= v->capacity)
-		return 0;
 	/* Twice what lives: a dict that is used as a queue keeps its size. */
 	rc = posh__dbody_make(self, need > 5 ? need + need / 2 : need, v);
 	if (rc == -ENOMEM)
 		rc = posh__dbody_make(self, need, v);
+	if (rc == -ENOMEM && has_room(v, n))
+		return 0;
 	if (rc)
 		return rc;
 	posh__body_swap(self, dict, 0, 0, false);
 	posh__body_free(self, &self->t->trash);
 	return posh__dview(self->h, dict, v);
+}
+
+int
+posh__dict_room(struct posh__self *self, uint64_t dict, uint64_t n,
+		struct posh__dview *v)
+{
+	return has_room(v, n) ? 0 : posh__dict_anew(self, dict, n, v);
 }

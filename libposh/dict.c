@@ -21,7 +21,7 @@
  *   dict.6  val owns nothing                  recovery ends it
  *   dict.7  the value is EMPTY                recovery goes on
  *   dict.8  the key is EMPTY                  recovery goes on
- *   dict.9  the index slot is DUMMY           recovery goes on
+ *   dict.9  the index slot is DUMMY or EMPTY  recovery goes on
  *   dict.10 fill is one less                  recovery goes on
  *   dict.11 val owns key and value            recovery unlinks them
  *   dict.12 an entry and the stage exchanged  recovery goes on with the stage
@@ -199,8 +199,9 @@ insert(struct posh__self *self, uint64_t dict, struct posh__dview *v,
 
 	if (rc)
 		return rc;
-	if (!v->body || v->used + 1 > v->capacity) {
-		rc = posh__dict_room(self, dict, 1, v);
+	if (!v->body || v->used + 1 > v->capacity ||
+	    posh__dcrowded(v, key->hash)) {
+		rc = posh__dict_anew(self, dict, 1, v);
 		if (rc == 0)
 			rc = lookup(self, v, key, at);
 		if (rc)
@@ -325,6 +326,26 @@ posh_dict_setdefault(posh_heap *h, posh_handle o, struct posh_value *in,
 	return close_dict(self, rc ? rc : !at.found);
 }
 
+/* An index slot names nothing any more.  DUMMY keeps the chains that go on
+ * behind it; where none does it becomes EMPTY, and so do those before it, or
+ * an index of a dict whose keys come and go would be all DUMMY one day, and
+ * each search go through all of it. */
+static void
+clear_slot(struct posh__dview *v, uint32_t i)
+{
+	uint32_t left = v->mask;
+
+	posh__half_store(&v->index[i], POSH__INDEX_DUMMY);
+	if (posh__half_load(&v->index[(i + 1) & v->mask]) !=
+	    POSH__INDEX_EMPTY)
+		return;
+	while (posh__half_load(&v->index[i]) == POSH__INDEX_DUMMY &&
+	       left-- > 0) {
+		posh__half_store(&v->index[i], POSH__INDEX_EMPTY);
+		i = (i - 1) & v->mask;
+	}
+}
+
 /* The entry index goes: its key is aux, its value oldval; fill becomes
  * count. */
 static void
@@ -337,7 +358,7 @@ run_delete(struct posh__self *self, struct posh__dview *v)
 	POSH_STEP("dict.7");
 	posh__store(&e->key, POSH__EMPTY);
 	POSH_STEP("dict.8");
-	posh__half_store(&v->index[posh__peek(&t->pos)], POSH__INDEX_DUMMY);
+	clear_slot(v, (uint32_t)posh__peek(&t->pos));
 	POSH_STEP("dict.9");
 	posh__store(&v->body->fill, posh__peek(&t->count));
 	POSH_STEP("dict.10");

@@ -43,11 +43,19 @@ int posh__key(struct posh__self *self, const struct posh_value *in,
 int posh__dlookup(struct posh__self *self, const struct posh__dview *v,
 		  const struct posh__key *key, struct posh__place *out);
 
+/* Is the chain of this hash full of what was deleted? */
+bool posh__dcrowded(const struct posh__dview *v, uint64_t hash);
+
 /* Make newbody, for n entries at least and with `keep`'s live ones. */
 int posh__dbody_make(struct posh__self *self, uint64_t n,
 		     const struct posh__dview *keep);
 
-/* Make room for n more entries, inside the monitor; *v is the view after it. */
+/* Have a body without deleted entries and with room for n more, if there is
+ * memory or no room yet; inside the monitor; *v is the view after it. */
+int posh__dict_anew(struct posh__self *self, uint64_t dict, uint64_t n,
+		    struct posh__dview *v);
+
+/* The same if there is no room yet. */
 int posh__dict_room(struct posh__self *self, uint64_t dict, uint64_t n,
 		    struct posh__dview *v);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Moments that only two threads or processes at once, or a full heap, make:
- * who holds what, and who gives what back. */
+/* Moments that only two threads or processes at once, a full heap, or long use
+ * make: who holds what, and who gives what back. */
 #include "config.h"
 
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "actor.h"
+#include "dict.h"
 #include "gate.h"
 #include "lock.h"
 #include "posh.h"
@@ -442,9 +443,39 @@ test_across_the_end(void)
 	posh_heap_close(h);
 }
 
+/* New keys are set and popped for a long time: searches still end. */
+static void
+test_keys_come_and_go(void)
+{
+	posh_heap *h = heap_of(0);
+	struct posh_value k, v = posh_int(1);
+	struct posh__dview view;
+	uint32_t i, empty = 0;
+	posh_handle d;
+
+	posh_dict_new(h, &d);
+	for (i = 0; i < 1000; i++) {
+		k = posh_int(i);
+		posh_dict_set(h, d, &k, &v);
+	}
+	for (; i < 60000; i++) {
+		k = posh_int(i);
+		posh_dict_set(h, d, &k, &v);
+		posh_dict_pop(h, d, &k, NULL);
+	}
+	ok(posh__dview(h, d.off, &view) == 0 && view.live == 1000,
+	   "keys come and go in a dict");
+	for (i = 0; i <= view.mask; i++)
+		empty += posh__half_load(&view.index[i]) == POSH__INDEX_EMPTY;
+	ok(empty > view.mask / 8, "its index has %u of %u places empty", empty,
+	   view.mask + 1);
+	posh_heap_close(h);
+}
+
 int
 main(void)
 {
+	test_keys_come_and_go();
 	test_across_the_end();
 	test_collect_and_second();
 	test_gate("a reader that gives up", give_up);
