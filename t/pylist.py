@@ -167,6 +167,10 @@ class ListTest(TwinTest):
                 op = random_operation(r, len(self.twin))
                 self.do(op, "seed %d step %d" % (seed, step))
 
+    def test_two_processes_take_turns(self):
+        for seed in range(200 if LONG else 8):
+            self.turns(seed, [1, "a"], random_operation, 40)
+
     def test_made(self):
         self.assertEqual(posh.list(), [])
         self.assertEqual(posh.list("abc"), ["a", "b", "c"])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What is stored by value is read back as the exact same value."""
 import enum
+import gc
 import math
 import os
 import random
@@ -142,6 +143,13 @@ class ValueTest(unittest.TestCase):
         self.assertEqual(p[0], (1, [2, 5], (3, {"a": [4, 6]})))
         p.append((t[1], 7))
         self.assertIs(p[1][0], t[1])
+        values = [v for i in range(40) for v in (
+            (i, [i], "in a tuple %d " % i * 9), "behind it %d " % i * 9)]
+        p = posh.list(values)
+        d = posh.dict(enumerate(values))
+        for got in (p[:], list(p), list(d.values()),
+                    list(d.copy().values()), p + []):
+            self.assertEqual(got, values)
         x = []
         x.append((1, x))
         q = posh.share(x)
@@ -160,6 +168,37 @@ class ValueTest(unittest.TestCase):
             p.append(x)
             p[1]
         del p
+
+    def test_finalizers_do_not_come_between(self):
+        other = posh.list(["clobbered " * 9, (b"clobbered",) * 9] * 30)
+        values = [("tuple %d" % i, "text " * 20, (b"bytes" * 9, 1 << 90))
+                  for i in range(50)]
+        p = posh.list(values)
+        d = posh.dict(enumerate(values))
+        freed = []
+
+        class Node:
+            def __init__(self):
+                self.me = self
+
+            def __del__(self):
+                freed.append(len(other[:]))
+
+        old = gc.get_threshold()
+        for read in (lambda: p[:], lambda: list(p), lambda: p[3:20],
+                     lambda: [p[7]], lambda: list(d.values()),
+                     lambda: d.copy(), lambda: p.index(values[40])):
+            right = read()
+            gc.disable()
+            for _ in range(20):
+                Node()
+            gc.set_threshold(1, 1, 1)
+            gc.enable()
+            got = read()
+            gc.set_threshold(*old)
+            gc.collect()
+            self.assertEqual(got, right)
+        self.assertEqual(freed, [60] * 140)
 
     def test_another_heap(self):
         h = posh.Heap(max_size=16 << 20)

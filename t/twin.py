@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Do the same to a shared object and to its builtin twin, and compare."""
+import random
+import time
 import unittest
 
 import posh
@@ -57,3 +59,37 @@ class TwinTest(unittest.TestCase):
                         "%s\n plain:  %.300r\n shared: %.300r"
                         % (text or function, self.twin, self.proxy))
         return a
+
+    def turns(self, seed, value, operation, steps):
+        """Two processes take turns in operating on one shared object; each
+        operates on its own twin each time, and compares."""
+        turn = posh.list([0])
+        self.pair(value)
+
+        def play(me):
+            r = random.Random(seed)
+            for step in range(steps):
+                op = operation(r, len(self.twin))
+                text = "seed %d step %d process %d" % (seed, step, me)
+                while turn[0] != 2 * step + (step + me) % 2:
+                    if turn[0] < 0:
+                        raise SystemExit(1)
+                    time.sleep(0)
+                try:
+                    if step % 2 == me:
+                        self.do(op, text)
+                    else:
+                        outcome(op, self.twin)
+                        self.assertTrue(same(plain(self.twin),
+                                             plain(self.proxy)), text)
+                except BaseException:
+                    turn[0] = -1
+                    raise
+                turn[0] += 1
+
+        pid = posh.forkcall(play, 1)
+        try:
+            play(0)
+        finally:
+            status = posh.waitall([pid])[pid]
+        self.assertEqual(status, 0)
