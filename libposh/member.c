@@ -280,6 +280,29 @@ leave(struct posh__self *self)
 		posh__member_free(h, h->index, state);
 }
 
+/* This process may have been a member before, and then called exec.  It has
+ * the heap mapped again, so nobody can tell that the former one is dead; but
+ * we can.  A start time that no process has tells everybody. */
+static void
+disown_former(struct posh_heap *h)
+{
+	uint64_t high = posh__load(&h->hdr->members_high), i;
+
+	for (i = 0; i < high; i++) {
+		struct posh__member *m = posh__member_at(h, (uint32_t)i);
+
+		if (i != h->index &&
+		    POSH__MEMBER_STATE(posh__load(&m->state)) !=
+			    POSH__MEMBER_FREE &&
+		    posh__load(&m->pidns) &&
+		    posh__load(&m->pidns) == posh__load(&h->member->pidns) &&
+		    posh__load(&m->pid) == posh__load(&h->member->pid) &&
+		    posh__load(&m->start) == posh__load(&h->member->start) &&
+		    posh__byte_free(h, POSH__TOKEN(i)))
+			posh__store(&m->start, UINT64_MAX);
+	}
+}
+
 static int
 settle_in(struct posh_heap *h)
 {
@@ -300,6 +323,7 @@ settle_in(struct posh_heap *h)
 		return rc;
 	posh__member_become(h->member, POSH__MEMBER_LIVE);
 	POSH_STEP("member.3");
+	disown_former(h);
 	posh__member_reap(self);
 	return 0;
 }

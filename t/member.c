@@ -264,6 +264,51 @@ exec_is_death(void)
 	actor_end(&a);
 }
 
+/* Run this program again, inside of a monitor, for a descriptor of the heap:
+ * the new one is to enter that monitor. */
+static int
+restarts(struct actor *me, void *arg)
+{
+	char fd[20];
+	char *argv[] = {"member", fd, NULL};
+
+	(void)me;
+	(void)arg;
+	if (posh_object_lock(heap, root, -1))
+		return 1;
+	snprintf(fd, sizeof(fd), "%d", dup(heap->fd));
+	execv("/proc/self/exe", argv);
+	return 2;
+}
+
+static int
+restarted(int fd)
+{
+	posh_handle o;
+	posh_heap *h;
+
+	alarm(20);
+	if (posh_heap_open_fd(fd, &h))
+		return 3;
+	o = posh_heap_place(h, POSH_ROOT);
+	return posh_object_lock(h, o, -1) ? 4 : 0;
+}
+
+static void
+exec_and_join(void)
+{
+	struct actor a;
+	int rc;
+
+	actor_start(&a, ACTOR_ARMED, restarts, NULL);
+	rc = actor_end(&a);
+	ok(rc == 0,
+	   "a member that runs a program that joins the heap is not "
+	   "its own predecessor (%d)",
+	   rc);
+	reap();
+}
+
 static int
 closes_all(struct actor *me, void *arg)
 {
@@ -742,10 +787,12 @@ forks_of_threads(void)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	struct actor a;
 
+	if (argc > 1)
+		return restarted(atoi(argv[1]));
 	alarm(60);
 	if (!ok(posh_heap_create(NULL, &heap) == 0, "a heap is made"))
 		return tap_done();
@@ -758,6 +805,7 @@ main(void)
 	unarmed_fork(ACTOR_RAW, "the system call");
 	stray_child();
 	exec_is_death();
+	exec_and_join();
 	closed_descriptors();
 	identity();
 	other_namespace();
