@@ -156,18 +156,27 @@ class ValueTest(unittest.TestCase):
         self.assertIs(q[0][1], q)
 
     def test_deep_tuples(self):
-        x = ()
-        for _ in range(100):
-            x = (x, 1)
-        p = posh.list([x])
-        self.assertEqual(p[0], x)
+        for leaf in ((), [1]):
+            x = leaf
+            p = posh.list()
+            d = posh.dict()
+            for depth in range(400):
+                x = (x, depth)
+                p.append(x)
+                if leaf == () and depth < 190:
+                    d[x] = depth
+            self.assertEqual(p[-1], x)
+            self.assertEqual(p[150], p[151][0])
+            self.assertEqual(list(d), p[:190] if leaf == () else [])
+            for t in d:
+                self.assertEqual(d[t], t[1])
+            self.assertRaises(TypeError, d.__setitem__, x, 1)
         for _ in range(100000):
             x = (x,)
-        with self.assertRaises((RecursionError, ValueError,
-                                posh.NotShareableError)):
-            p.append(x)
-            p[1]
-        del p
+        self.assertRaises((RecursionError, posh.NotShareableError),
+                          p.append, x)
+        while x[0] is not leaf:
+            x = x[0]
 
     def test_finalizers_do_not_come_between(self):
         other = posh.list(["clobbered " * 9, (b"clobbered",) * 9] * 30)

@@ -26,6 +26,24 @@ by_identity(module_state *st, PyObject *x)
 	return true;
 }
 
+enum { MAX_DEPTH = 200 }; /* libposh compares no tuples deeper */
+
+static int
+depth_of(PyObject *x, int above)
+{
+	int deepest = above, depth;
+	Py_ssize_t i;
+
+	if (!PyTuple_CheckExact(x) || above > MAX_DEPTH)
+		return above;
+	for (i = 0; i < PyTuple_GET_SIZE(x); i++) {
+		depth = depth_of(PyTuple_GET_ITEM(x, i), above + 1);
+		if (depth > deepest)
+			deepest = depth;
+	}
+	return deepest;
+}
+
 int
 key_encode(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
 {
@@ -53,6 +71,11 @@ key_encode(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
 	}
 	if (rc <= 0)
 		return rc < 0 ? -1 : KEY_SLOW;
+	if (v.type == POSH_OBJECT && depth_of(key, 0) >= MAX_DEPTH) {
+		PyErr_SetString(st->NotShareableError,
+				"a tuple that deep can't be a key");
+		return -1;
+	}
 	if (v.type == POSH_OBJECT && !by_identity(st, key))
 		return KEY_SLOW;
 	*k = v;

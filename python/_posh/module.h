@@ -337,6 +337,7 @@ struct encoder {
 	struct chunk *chunks; /* memory */
 	char *at, *end;       /* room in the newest chunk */
 	PyObject *memo;     /* for share.c: id -> handle of this call; strong */
+	unsigned depth;     /* of the tuple that was encoded last */
 	size_t holds, refs; /* how many of: */
 	size_t hold_room, ref_room;
 	posh_handle *hold; /* given back by encoder_clear */
@@ -350,6 +351,7 @@ encoder_init(encoder *e, heap_object *heap)
 	e->chunks = NULL;
 	e->at = e->end = NULL;
 	e->memo = NULL;
+	e->depth = 0;
 	e->holds = e->refs = e->hold_room = e->ref_room = 0;
 	e->hold = NULL;
 	e->ref = NULL;

@@ -154,7 +154,8 @@ encode_int(PyObject *x, struct posh_value *out, encoder *e)
 	return 1;
 }
 
-/* A tuple that has an object in it becomes an object, held by e. */
+/* A tuple that has an object in it, or is deep, becomes an object, held by
+ * e. */
 static int
 tuple_object(heap_object *heap, struct posh_value *items, size_t n,
 	     struct posh_value *out, encoder *e)
@@ -175,30 +176,52 @@ tuple_object(heap_object *heap, struct posh_value *items, size_t n,
 	return 1;
 }
 
+enum { MAX_DEPTH = 100 }; /* libposh takes deeper ones as objects only */
+
+/* Encode the elements of a tuple: 1, with e->depth how deep they go, 0 or
+ * -1 as value_encode_plain. */
+static int
+encode_items(heap_object *heap, PyObject *x, struct posh_value *items,
+	     encoder *e)
+{
+	Py_ssize_t n = PyTuple_GET_SIZE(x);
+	unsigned depth = 0;
+	Py_ssize_t i;
+	int rc;
+
+	for (i = 0; i < n; i++) {
+		e->depth = 0;
+		rc = value_encode_plain(heap, PyTuple_GET_ITEM(x, i), &items[i],
+					e);
+		if (rc <= 0)
+			return rc;
+		if (items[i].type == POSH_OBJECT)
+			depth = MAX_DEPTH;
+		else if (e->depth > depth)
+			depth = e->depth;
+	}
+	e->depth = depth;
+	return 1;
+}
+
 static int
 encode_tuple(heap_object *heap, PyObject *x, struct posh_value *out, encoder *e)
 {
 	size_t n = (size_t)PyTuple_GET_SIZE(x);
 	struct posh_value *items = encoder_alloc(e, n * sizeof(*items));
-	bool objects = false;
-	int rc = 1;
-	size_t i;
+	int rc;
 
 	if (!items)
 		return -1;
 	if (Py_EnterRecursiveCall(" while sharing a tuple"))
 		return -1;
-	for (i = 0; i < n && rc > 0; i++) {
-		rc = value_encode_plain(
-			heap, PyTuple_GET_ITEM(x, (Py_ssize_t)i), &items[i], e);
-		if (rc > 0)
-			objects |= items[i].type == POSH_OBJECT;
-	}
+	rc = encode_items(heap, x, items, e);
 	Py_LeaveRecursiveCall();
 	if (rc <= 0)
 		return rc;
-	if (objects)
+	if (e->depth >= MAX_DEPTH)
 		return tuple_object(heap, items, n, out, e);
+	e->depth++;
 	value_set(out, POSH_TUPLE, n);
 	out->items = items;
 	return 1;
