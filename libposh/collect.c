@@ -55,6 +55,7 @@ struct collection {
 	size_t nframes, frames_max;
 	uint64_t *breaker; /* objects that break all circles if emptied */
 	size_t nbreakers, breakers_max;
+	bool all; /* all of the garbage has to be emptied */
 	bool failed; /* no memory */
 };
 
@@ -96,6 +97,8 @@ word_of(struct collection *c, struct bits *b, uint64_t block, uint64_t *bit)
 	if (!w || n >= c->spans)
 		return NULL;
 	i = (uint64_t)(w - posh__span_at(h, n)->state);
+	if (i >= POSH__SPAN / 16)
+		return NULL; /* damaged */
 	if (!b->span[n])
 		b->span[n] = calloc(POSH__SPAN / 16 / 64, sizeof(uint64_t));
 	if (!b->span[n]) {
@@ -225,6 +228,27 @@ find_garbage(struct posh__self *self, uint64_t block, posh__word *word,
 		push(c, block);
 }
 
+static bool
+is_tuple(struct collection *c, uint64_t block)
+{
+	return posh__object(c->self->h, block)->kind == POSH__KIND_TUPLE;
+}
+
+/* The reference from one object to another closes a circle.  Either will do,
+ * but a tuple cannot be emptied.  If both are tuples there are others in the
+ * circle, but not the same in each that this reference closes. */
+static void
+closed(struct collection *c, uint64_t from, uint64_t to)
+{
+	uint64_t block = is_tuple(c, to) ? from : to;
+
+	if (is_tuple(c, block))
+		c->all = true;
+	else if (room(c, (void **)&c->breaker, c->nbreakers, &c->breakers_max,
+		      sizeof(*c->breaker)))
+		c->breaker[c->nbreakers++] = block;
+}
+
 /* The search enters an object, unless it has seen it.  One that it is in the
  * middle of closes a circle: every circle has one. */
 static void
@@ -235,10 +259,8 @@ visit(struct collection *c, uint64_t block)
 		if (room(c, (void **)&c->frame, c->nframes, &c->frames_max,
 			 sizeof(*c->frame)))
 			c->frame[c->nframes++] = (struct frame){block, 0, 0};
-	} else if (has_bit(c, &c->path, block) &&
-		   room(c, (void **)&c->breaker, c->nbreakers, &c->breakers_max,
-			sizeof(*c->breaker))) {
-		c->breaker[c->nbreakers++] = block;
+	} else if (has_bit(c, &c->path, block)) {
+		closed(c, c->frame[c->nframes - 1].block, block);
 	}
 }
 
@@ -301,6 +323,12 @@ hold_breakers(struct collection *c)
 {
 	size_t i;
 
+	if (c->all) {
+		free(c->breaker);
+		c->breaker = c->stack;
+		c->nbreakers = c->n;
+		c->stack = NULL;
+	}
 	for (i = 0; i < c->nbreakers; i++)
 		if (posh__hold(c->self, c->breaker[i]))
 			break; /* the rest is for another time */

@@ -472,9 +472,63 @@ test_keys_come_and_go(void)
 	posh_heap_close(h);
 }
 
+/* Circles of lists and tuples.  The tuples lie lower, and are found first. */
+static void
+test_circles_of_tuples(void)
+{
+	posh_heap *h = heap_of(0);
+	uint64_t empty = live_bytes(h);
+	posh_handle list, t, u, fill[3000];
+	struct posh_value v;
+	int i;
+
+	posh_tuple_new(h, NULL, 1, &t);
+	for (i = 0; i < 3000; i++)
+		posh_list_new(h, &fill[i]);
+	posh_object_drop(h, t);
+	for (i = 0; i < 2; i++) {
+		if (i)
+			posh_list_new(h, &list);
+		posh_tuple_new(h, NULL, 1, &t);
+		posh_tuple_new(h, NULL, 1, &u);
+		if (!i)
+			posh_list_new(h, &list);
+		v = posh_object(t);
+		posh_list_append(h, list, &v);
+		v = posh_object(i ? u : list);
+		posh_tuple_init(h, t, 0, &v);
+		v = posh_object(list);
+		posh_tuple_init(h, u, 0, &v);
+		posh_object_drop(h, list);
+		posh_object_drop(h, t);
+		posh_object_drop(h, u);
+	}
+	/* Two tuples in a row, the first of which lies lowest. */
+	posh_tuple_new(h, NULL, 1, &t);
+	posh_list_new(h, &list);
+	posh_tuple_new(h, NULL, 1, &u);
+	v = posh_object(list);
+	posh_tuple_init(h, t, 0, &v);
+	v = posh_object(u);
+	posh_list_append(h, list, &v);
+	v = posh_object(t);
+	posh_tuple_init(h, u, 0, &v);
+	posh_object_drop(h, list);
+	posh_object_drop(h, t);
+	posh_object_drop(h, u);
+	for (i = 0; i < 3000; i++)
+		posh_object_drop(h, fill[i]);
+	ok(posh_heap_collect(h) >= 7, "circles with tuples in them are found");
+	ok(live_bytes(h) == empty, "and nothing of them is left: %lld bytes",
+	   (long long)(live_bytes(h) - empty));
+	ok(posh_heap_check(h, NULL, NULL) == 0, "and nothing is wrong");
+	posh_heap_close(h);
+}
+
 int
 main(void)
 {
+	test_circles_of_tuples();
 	test_keys_come_and_go();
 	test_across_the_end();
 	test_collect_and_second();
