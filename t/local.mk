@@ -83,6 +83,7 @@ PYTHON_TESTS = \
 	%D%/pypolicy.py \
 	%D%/pyproc.py \
 	%D%/pyshare.py \
+	%D%/pystorm.py \
 	%D%/pystub.py \
 	%D%/pyvalues.py \
 	%D%/pywait.py
