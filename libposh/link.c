@@ -229,10 +229,10 @@ settle_step(struct posh__self *self)
 			 : POSH__PAYLOAD(posh__load(owner)) != block) {
 		/* Perhaps.  One too many is mended; one too few never.  The
 		 * owner last: it tells the next recovery that this is done. */
-		if (POSH_RULE(SUSPECT))
-			suspect(word);
 		if (minus && !POSH_RULE(UNDECIDED))
 			count_down(self, block, word, false);
+		else if (POSH_RULE(SUSPECT))
+			suspect(word);
 		posh__store(owner, POSH__EMPTY);
 	}
 	posh__store(&t->step, 0);
