@@ -225,6 +225,14 @@ def allocator(program, rounds):
     return out
 
 
+def recovery(program, rounds):
+    """Return {row: ms} from the C benchmark of deaths and collections."""
+    text = subprocess.run([program, "-m", str(rounds)], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout
+    return {row: float(ms) for row, ms in
+            (line.split("\t") for line in text.splitlines())}
+
+
 def table(title, head, rows):
     """Print rows of words below their heads."""
     rows = [head] + [[str(cell) for cell in row] for row in rows]
@@ -269,6 +277,7 @@ def main():
     parser.add_argument("--size", type=int, default=200,
                         help="of the matrices (default: %(default)s)")
     parser.add_argument("--alloc", help="the allocator's benchmark")
+    parser.add_argument("--recover", help="the benchmark of recovery")
     parser.add_argument("--json", help="file for the numbers")
     args = parser.parse_args()
 
@@ -281,6 +290,10 @@ def main():
     if args.alloc:
         out = result["allocator"] = allocator(args.alloc, args.rounds)
         print_allocator(out)
+    if args.recover:
+        out = result["recovery"] = recovery(args.recover, args.rounds)
+        table("Deaths and collections: what the living wait", ["", "ms"],
+              [[row, f"{ms:.3f}"] for row, ms in out.items()])
     out = result["operations"] = operations(args.rounds, args.seconds)
     print_operations(out)
     out = result["two readers"] = two_readers(args.rounds, args.seconds)
