@@ -433,8 +433,12 @@ collect_now(struct posh__self *self)
 
 	posh__member_reap(self);
 	rc = posh__gate_shut(self);
-	if (rc)
+	if (rc) {
+		/* Somebody is stopped in a call.  All have waited for that
+		 * one: not again before there is as much once more. */
+		posh__store(&self->h->hdr->collected, used(self->h));
 		return rc;
+	}
 	n = posh__recount(self);
 	if (n == 0)
 		n = search(&c);

@@ -525,9 +525,56 @@ test_circles_of_tuples(void)
 	posh_heap_close(h);
 }
 
+static void
+stop_here(const char *name)
+{
+	(void)name;
+	posh__step = NULL;
+	raise(SIGSTOP);
+}
+
+static int
+stop_in_a_call(struct actor *me, void *arg)
+{
+	posh_handle o;
+
+	actor_say(me, 's');
+	posh__step = stop_here;
+	posh_list_new(arg, &o);
+	actor_hear(me);
+	return 0;
+}
+
+/* A process is stopped in a call, and the world cannot stand still. */
+static void
+test_stopped_in_a_call(void)
+{
+	posh_heap *h = heap_of(0);
+	posh_handle list;
+	struct actor a;
+	int status;
+
+	posh_list_new(h, &list);
+	fill(h, list, 400); /* as large as a collection asks for */
+	actor_start(&a, ACTOR_ARMED, stop_in_a_call, h);
+	actor_hear(&a);
+	while (waitpid(a.pid, &status, WUNTRACED) < 0 && errno == EINTR)
+		;
+	posh__store(&h->hdr->collected, 0);
+	h->grown = true;
+	ok(fill(h, list, 1) == 1, "a process is stopped in a call; another "
+				  "gives its collection up, and goes on");
+	ok(posh__load(&h->hdr->collected) > UINT64_C(32) << 20,
+	   "and does not try at once again");
+	actor_kill(&a);
+	actor_end(&a);
+	posh_heap_close(h);
+}
+
 int
 main(void)
 {
+	test_stopped_in_a_call();
 	test_circles_of_tuples();
 	test_keys_come_and_go();
 	test_across_the_end();
