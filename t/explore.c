@@ -203,10 +203,48 @@ check_0(posh_heap *o)
 static void
 setup_graph(posh_heap *o, posh_heap *const *m)
 {
-	(void)m;
 	make_lists(o);
 	y = marked_in(o, x, MARK_Y);
-	append(o, other, posh_object(y));
+	/* The last change of y's count is the first member's. */
+	append(m[0], other, posh_object(y));
+}
+
+/* There is a third that refers to y. */
+static void
+setup_three(posh_heap *o, posh_heap *const *m)
+{
+	setup_graph(o, m);
+	append(o, new_list(o), posh_object(y));
+}
+
+/*
+ * Objects that are made
+ */
+
+static void
+new_and_drop(posh_heap *h)
+{
+	posh_object_drop(h, new_list(h));
+}
+
+/* x goes; a text takes the block of its body, an object that of x. */
+static void
+drop_and_reuse(posh_heap *h)
+{
+	posh_object_drop(h, x);
+	set(h, list, 0, text("a text, as long as a body of five is"));
+	posh_object_drop(h, new_list(h));
+}
+
+static void
+setup_own(posh_heap *o, posh_heap *const *m)
+{
+	posh_handle made = new_list(m[0]);
+
+	list = new_list(o);
+	append(m[0], list, posh_int(0));
+	x = made;
+	append(m[0], x, posh_int(MARK_X));
 }
 
 /*
@@ -224,6 +262,32 @@ static void
 drop_shared(posh_heap *h)
 {
 	posh_object_drop(h, x);
+}
+
+static void
+get_other_and_drop(posh_heap *h)
+{
+	struct posh_value v;
+
+	must(posh_list_get(h, other, 0, &v));
+	if (v.type != POSH_OBJECT)
+		return;
+	lives(h, v.object, MARK_X);
+	posh_object_drop(h, v.object);
+}
+
+/* x can be had from the other list for a while; few steps for many. */
+static void
+link_for_a_while(posh_heap *h)
+{
+	explorer_still_begin();
+	set(h, other, 0, posh_object(x));
+	explorer_still_end();
+	lives(h, x, MARK_X);
+	explorer_still_begin();
+	set(h, other, 0, posh_int(0));
+	posh_object_drop(h, x);
+	explorer_still_end();
 }
 
 /*
@@ -638,6 +702,40 @@ static const struct explorer_program programs[] = {
 	 0,
 	 3,
 	 1},
+	{"a thread drops what is linked and taken again",
+	 setup_unlinked,
+	 NULL,
+	 {{drop_shared, 0, ALL},
+	  {get_other_and_drop, 0, ALL},
+	  {link_for_a_while, 1, ALL}},
+	 3,
+	 0,
+	 3,
+	 1},
+	{"three lists with one child, two die",
+	 setup_three,
+	 NULL,
+	 {{set_0, 0, ALL}, {unlink_x, 1, ALL}},
+	 1,
+	 1,
+	 3,
+	 2},
+	{"an object is made",
+	 setup_own,
+	 NULL,
+	 {{new_and_drop, 0, ALL}},
+	 0,
+	 1,
+	 0,
+	 1},
+	{"an object is made in place of another",
+	 setup_own,
+	 NULL,
+	 {{drop_and_reuse, 0, ALL}},
+	 0,
+	 1,
+	 0,
+	 1},
 	{"a table of holds grows under a scan",
 	 setup_full_table,
 	 check_0,
@@ -658,7 +756,7 @@ static const struct explorer_program programs[] = {
 	 setup_fork_reading,
 	 check_0,
 	 {{get_and_drop, 2, 0}, {fork_only, 2, 0}, {set_0, 0, 0}},
-	 1,
+	 2,
 	 0,
 	 3,
 	 0},
@@ -744,6 +842,16 @@ static const struct explorer_program programs[] = {
 	 2,
 	 2,
 	 2},
+	{"two recover one at once",
+	 setup_graph,
+	 NULL,
+	 {{set_0, 0, ALL},
+	  {reap, 1, EXPLORER_AFTER_DEATH},
+	  {reap, 2, EXPLORER_AFTER_DEATH}},
+	 1,
+	 1,
+	 2,
+	 1},
 	{"one is recovered, others write",
 	 setup_values,
 	 NULL,
