@@ -270,6 +270,8 @@ lock_slowly(struct posh__self *self, uint64_t object, int64_t timeout)
 		rc = wait_round(self, object, w, &q);
 		if (rc)
 			return rc;
+		/* Who opened monitors of a dead one used our place. */
+		announce(self, object);
 	}
 }
 
