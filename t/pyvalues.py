@@ -91,6 +91,14 @@ class ValueTest(unittest.TestCase):
         self.assertTrue(math.isnan(p[0]))
         self.assertIs(type(p[0]), float)
         self.assertIs(type(posh.share(nan)), float)
+        p = posh.list([math.nan, (1, nan)])
+        self.assertEqual(p, [math.nan, (1, math.nan)])
+        self.assertEqual(p, p[:])
+        self.assertIn(math.nan, p)
+        self.assertEqual(p.index(p[0]), 0)
+        d = posh.dict({nan: nan})
+        self.assertEqual(d, d.copy())
+        self.assertIs(d[math.nan], d.copy()[math.nan])
 
     def test_random_values(self):
         def make(r, depth):

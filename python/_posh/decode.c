@@ -195,7 +195,7 @@ value_decode(heap_object *heap, const struct posh_value *v)
 	case POSH_BIGINT:
 		return decode_big(v);
 	case POSH_FLOAT:
-		return PyFloat_FromDouble(v->f);
+		return value_float(heap->state, v->f);
 	case POSH_COMPLEX:
 		return PyComplex_FromDoubles(v->f, v->im);
 	case POSH_STR:

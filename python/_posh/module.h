@@ -105,6 +105,7 @@ new_ref(PyObject *x)
 #define STATE_OBJECTS(X)                                                       \
 	X(PyObject, int_to_bytes)                                              \
 	X(PyObject, int_from_bytes)                                            \
+	X(PyObject, nan)                                                       \
 	X(PyObject, str_little)                                                \
 	X(PyObject, signed_kwname)                                             \
 	X(PyObject, dict_keys)                                                 \
@@ -461,6 +462,16 @@ value_encode_scalar(PyObject *x, struct posh_value *out)
  * consumes its hold. */
 PyObject *value_decode(heap_object *heap, const struct posh_value *v);
 
+/* All NaN are one value in a heap, and one object here: math.nan.  So a list
+ * that has it equals its copy, as with the builtin. */
+static inline PyObject *
+value_float(module_state *state, double f)
+{
+	if (UNLIKELY(f != f))
+		return Py_NewRef(state->nan);
+	return PyFloat_FromDouble(f);
+}
+
 /* The same, with the commonest types first. */
 static inline PyObject *
 value_decode_fast(heap_object *heap, const struct posh_value *v)
@@ -468,7 +479,7 @@ value_decode_fast(heap_object *heap, const struct posh_value *v)
 	if (LIKELY(v->type == POSH_INT))
 		return PyLong_FromLongLong(v->i);
 	if (v->type == POSH_FLOAT)
-		return PyFloat_FromDouble(v->f);
+		return value_float(heap->state, v->f);
 	if (v->type == POSH_OBJECT)
 		return proxy_wrap(heap, v->object, (enum posh_kind)v->kind);
 	return value_decode(heap, v);

@@ -326,13 +326,18 @@ int
 values_exec(PyObject *Py_UNUSED(module), module_state *st)
 {
 	PyObject *type = (PyObject *)&PyLong_Type;
+	PyObject *math = PyImport_ImportModule("math");
 
+	if (!math)
+		return -1;
+	st->nan = PyObject_GetAttrString(math, "nan");
+	Py_DECREF(math);
 	st->int_to_bytes = PyObject_GetAttrString(type, "to_bytes");
 	st->int_from_bytes = PyObject_GetAttrString(type, "from_bytes");
 	st->str_little = PyUnicode_InternFromString("little");
 	st->signed_kwname = Py_BuildValue("(s)", "signed");
-	if (!st->int_to_bytes || !st->int_from_bytes || !st->str_little ||
-	    !st->signed_kwname)
+	if (!st->nan || !st->int_to_bytes || !st->int_from_bytes ||
+	    !st->str_little || !st->signed_kwname)
 		return -1;
 	return 0;
 }
