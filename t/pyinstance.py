@@ -152,6 +152,49 @@ class AttributeTest(unittest.TestCase):
         del p.me
         self.assertIs(p.me(), p)
 
+    def test_cover_later(self):
+        """a property that the class gets later comes first"""
+
+        @posh.shareable
+        class Covered:
+            def __init__(self):
+                self.x = 1
+
+        p = posh.share(Covered())
+        for _ in range(3):
+            self.assertEqual(p.x, 1)
+        Covered.x = property(lambda self: "property")
+        self.assertEqual(p.x, "property")
+        with self.assertRaises(AttributeError):
+            p.x = 2
+        del Covered.x
+        self.assertEqual(p.x, 1)
+        p.x = 3
+        self.assertEqual(p.x, 3)
+
+    def test_two_heaps(self):
+        """the same class has other slots in another heap"""
+
+        @posh.shareable
+        class Both:
+            pass
+
+        with posh.Heap(max_size=1 << 26) as heap:
+            p, q = posh.share(Both()), heap.share(Both())
+            names = ["dynamic%d" % i for i in range(4)]
+            for name in names:
+                setattr(p, name, name)
+            for name in reversed(names):
+                setattr(q, name, name.upper())
+            for name in names:
+                self.assertEqual(getattr(p, name), name)
+                self.assertEqual(getattr(q, name), name.upper())
+                setattr(p, name, 1)
+                setattr(q, name, 2)
+            self.assertEqual(set(vars(p).values()), {1})
+            self.assertEqual(set(vars(q).values()), {2})
+            del q
+
     def test_many(self):
         """there is no limit on the number of attributes"""
         p = posh.share(Dog("Rex"))
@@ -458,6 +501,11 @@ class ClassTest(unittest.TestCase):
         self.assertEqual(log, [])
         del u, q
         self.assertEqual(log, ["del", "del"])
+        p = posh.share(Quiet())
+        Quiet.__del__ = lambda self: log.append("later")
+        log.clear()
+        del p
+        self.assertEqual(log, [])
 
     def test_slots(self):
         p = posh.share(Slots(1))
@@ -794,6 +842,8 @@ class InitTest(unittest.TestCase):
             p = heap.share([Box([1])])
             self.assertEqual(p[0].x, [[1]])
             p.append(p[0])
+            q = type(p[0])(5)
+            self.assertIs(posh._posh._heap_of(q), posh.default_heap())
             del p
 
     def test_bad_init(self):
@@ -849,6 +899,10 @@ class AllowTest(unittest.TestCase):
         p = posh.share(make(1)())
         q = posh.share(make(2)())
         self.assertEqual((p.number(), q.number()), (1, 2))
+        box = posh.share([p])
+        self.assertIs(box[0], p)
+        del p
+        self.assertEqual(box[0].number(), 2)
 
     def test_not_found(self):
         """a class that is not known is an error on access only"""

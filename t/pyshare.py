@@ -171,6 +171,17 @@ class ShareTest(unittest.TestCase):
         self.assertTrue(all(v[0] is k for k, v in p.items()))
 
 
+    def test_key_objects_go(self):
+        """and go with the dict"""
+        with posh.Heap(max_size=1 << 26) as heap:
+            heap.share(Node())
+            before = heap.stats().live_bytes
+            p = heap.share({Node("long text " * 9): i for i in range(100)})
+            self.assertEqual(len(posh.unshare(p)), 100)
+            del p
+            self.assertEqual(heap.stats().live_bytes, before)
+
+
 class RefuseTest(unittest.TestCase):
     def refused(self, x, *words):
         with self.assertRaises(posh.NotShareableError) as caught:
@@ -277,6 +288,33 @@ class UnshareTest(unittest.TestCase):
         self.assertIs(u[0], u[1])
         self.assertIs(u[2][0], u[0])
         self.assertIs(u[3], u)
+
+    def test_aliases(self):
+        """of many things"""
+        x = [[i] for i in range(50)]
+        u = posh.unshare(posh.share(x + x))
+        self.assertTrue(all(u[i] is u[i + 50] for i in range(50)))
+        self.assertEqual(len({id(y) for y in u}), 50)
+
+    def test_leaves_no_hold(self):
+        """what was copied goes when its last proxy does"""
+        with posh.Heap(max_size=1 << 26) as heap:
+            heap.share(Node())
+            before = heap.stats().live_bytes
+            p = heap.share([[1], {"a": ([2], "x" * 99)}, Node([3])])
+            posh.unshare(p)
+            copy.copy(p[2])
+            del p
+            self.assertEqual(heap.stats().live_bytes, before)
+
+    def test_tuple_as_key(self):
+        """a tuple with an object in it is hashed when it is complete"""
+        p, n = posh.share({}), posh.share(Node(1))
+        p[(n, "x")] = [2]
+        u = posh.unshare(p)
+        (key,) = u
+        self.assertIs(type(key[0]), Node)
+        self.assertEqual(u[(key[0], "x")], [2])
 
     def test_tuple_is_one(self):
         """a tuple that was one object is one object"""

@@ -338,12 +338,11 @@ def _namespace(tp, synch):
         "__reduce__": lambda self: _reduce(self, 2),
         "__copy__": _posh_copy,
         "__deepcopy__": _posh_deepcopy,
+        "__del__": _no_del,
         "__synch__": synch,
     }
     if tp.__dir__ is object.__dir__ and _has_dict(tp):
         namespace["__dir__"] = _dir
-    if hasattr(tp, "__del__"):
-        namespace["__del__"] = _no_del
     if _has_dict(tp):
         namespace["__dict__"] = property(_get_dict, _set_dict)
     return namespace
