@@ -222,6 +222,14 @@ posh__span_remark(struct posh_heap *h, uint64_t n)
 		posh__span_mark(h, POSH__MAP_FREE, n);
 }
 
+/* Where the spans end that anything may be made of.  Those behind are what the
+ * heap has beyond max_size, for hold tables alone: a full heap can be read. */
+static uint64_t
+data_end(const struct posh_heap *h)
+{
+	return h->hdr->first + (h->hdr->max_size >> POSH__SPAN_BITS);
+}
+
 /* One pass over the marked spans from `from` to `to`. */
 static uint64_t
 find_one(struct hunt *q, uint64_t from, uint64_t to)
@@ -248,11 +256,13 @@ posh__span_claim(struct posh__self *self, unsigned cls, uint64_t *out)
 	for (;;) {
 		struct hunt q = {self, false, false, 0};
 		uint64_t hint = posh__peek(&h->hdr->free_hint), n;
+		uint64_t end = data_end(h);
 		int rc;
 
-		n = find_one(&q, hint, UINT64_MAX);
+		n = find_one(&q, hint, end);
 		if (!n)
-			n = find_one(&q, h->hdr->first, hint);
+			n = find_one(&q, h->hdr->first,
+				     hint < end ? hint : end);
 		if (n) {
 			posh__store(&h->hdr->free_hint, n + 1);
 			taken(h, 1);
@@ -287,14 +297,15 @@ enter_all(struct hunt *q, posh__word *busy, uint64_t first, uint32_t n)
 	return false;
 }
 
-/* The first of n adjoining spans that all may be entered, from n0 on. */
+/* The first of n adjoining spans that all may be entered, from n0 on and ahead
+ * of end. */
 static uint64_t
-find_run(struct hunt *q, uint64_t n0, uint32_t n)
+find_run(struct hunt *q, uint64_t n0, uint32_t n, uint64_t end)
 {
 	struct posh_heap *h = q->self->h;
 	uint64_t first = 0, i;
 
-	for (i = posh__span_next(h, POSH__MAP_FREE, n0); i;
+	for (i = posh__span_next(h, POSH__MAP_FREE, n0); i && i < end;
 	     i = posh__span_next(h, POSH__MAP_FREE, i + 1)) {
 		if (!open_to(q, posh__load(posh__span_word(h, i)))) {
 			first = 0;
@@ -319,6 +330,7 @@ posh__span_run(struct posh__self *self, unsigned st, uint32_t n,
 	uint32_t owner = st == POSH__SPAN_HOLDS
 				 ? (uint32_t)(self->m - posh__member_at(h, 0))
 				 : self->tid;
+	uint64_t end = st == POSH__SPAN_HOLDS ? UINT64_MAX : data_end(h);
 	uint32_t i;
 
 	for (;;) {
@@ -326,7 +338,7 @@ posh__span_run(struct posh__self *self, unsigned st, uint32_t n,
 		uint64_t first = h->hdr->first;
 		int rc;
 
-		while ((first = find_run(&q, first, n)) != 0) {
+		while ((first = find_run(&q, first, n, end)) != 0) {
 			if (enter_all(&q, busy, first, n))
 				break;
 			first++;
