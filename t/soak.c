@@ -43,8 +43,9 @@ enum {
 	GENERATION = 100 /* kills until all are killed together */
 };
 
-/* What a worker is about to do to its own list; op 0: it has done it. */
-enum op { DONE, APPEND, POP, SET, INSERT, EXTEND, DELETE };
+/* What a worker is about to do to its own list; that it has done it; or that
+ * the heap is full and it has not. */
+enum op { DONE, APPEND, POP, SET, INSERT, EXTEND, DELETE, UNDONE };
 
 struct record {
 	uint32_t op, at;
@@ -205,9 +206,10 @@ static posh_handle
 own_list(int i)
 {
 	struct posh_value k = posh_int(i), v = posh_fresh(POSH_KIND_LIST), out;
+	posh_handle d = posh_heap_place(heap, POSH_TICKETS);
 
-	if (posh_dict_setdefault(heap, posh_heap_place(heap, POSH_TICKETS), &k,
-				 &v, &out) < 0)
+	if (posh_dict_get(heap, d, &k, &out) &&
+	    posh_dict_setdefault(heap, d, &k, &v, &out) < 0)
 		return (posh_handle){0};
 	return out.object;
 }
@@ -254,7 +256,7 @@ log_write(int fd, const struct record *r)
 static void
 own_step(struct graph *g, struct thread *t, posh_handle list)
 {
-	static const struct record done;
+	static const struct record done = {DONE, 0, 0}, undone = {UNDONE, 0, 0};
 	struct record r;
 	char text[160];
 	int64_t rc;
@@ -262,12 +264,13 @@ own_step(struct graph *g, struct thread *t, posh_handle list)
 	choose(g, &t->model, &r);
 	log_write(t->log, &r);
 	rc = list_apply(list, &r);
-	if (rc < 0) {
+	if (rc < 0 && (rc != -ENOMEM || r.op == POP || r.op == DELETE)) {
 		note(posh_error_text((int)rc), NULL);
 		_exit(4);
 	}
-	model_apply(&t->model, &r);
-	log_write(t->log, &done);
+	if (rc == 0)
+		model_apply(&t->model, &r);
+	log_write(t->log, rc ? &undone : &done);
 	rc = differs(list, &t->model);
 	if (rc < 0)
 		return;
@@ -412,6 +415,18 @@ start(int i)
 	restarts++;
 }
 
+static void
+start_all(void)
+{
+	int i;
+
+	/* The heap may be full later. */
+	for (i = 0; i < nworkers; i++)
+		posh_object_drop(heap, own_list(i));
+	for (i = 0; i < nworkers; i++)
+		start(i);
+}
+
 /* Read what the worker said. */
 static void
 follow(struct worker *w)
@@ -424,6 +439,8 @@ follow(struct worker *w)
 		for (i = 0; i < (size_t)n / sizeof(r[0]); i++) {
 			if (r[i].op == DONE)
 				w->before = w->after;
+			else if (r[i].op == UNDONE)
+				w->after = w->before;
 			else
 				model_apply(&w->after, &r[i]);
 		}
@@ -579,8 +596,8 @@ generation(bool last)
 		if (!is_empty())
 			violated("the heap is not as it was");
 	}
-	for (i = 0; !last && i < nworkers; i++)
-		start(i);
+	if (!last)
+		start_all();
 	watch(true);
 }
 
@@ -589,8 +606,7 @@ soak(int64_t until)
 {
 	int i;
 
-	for (i = 0; i < nworkers; i++)
-		start(i);
+	start_all();
 	watch(true);
 	while (clock_ns() < until && violations < 10) {
 		clock_sleep((int64_t)(graph_random(&dice) >> 8) % 2000000);
@@ -612,9 +628,9 @@ soak(int64_t until)
 }
 
 static void
-make_heap(void)
+make_heap(uint64_t max_size)
 {
-	struct posh_options opts = {sizeof(opts), 512 << 20, 0, 0};
+	struct posh_options opts = {sizeof(opts), max_size, 0, 0};
 	struct posh_stats st;
 	struct graph g;
 
@@ -649,8 +665,13 @@ main(int argc, char **argv)
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	dice.random = seed;
-	make_heap();
-	soak(clock_ns() + seconds * INT64_C(1000000000));
+	/* With room, and with hardly any. */
+	make_heap(512 << 20);
+	soak(clock_ns() + seconds * INT64_C(700000000));
+	posh_heap_close(heap);
+	make_heap(4 << 20);
+	soak(clock_ns() + seconds * INT64_C(300000000));
+	posh_heap_close(heap);
 	for (i = 0; i < WORKERS * THREADS; i++)
 		steps += shared->steps[i / THREADS][i % THREADS];
 	tap_note("%ld kills survived, %ld restarts, %ld violations", kills,
