@@ -63,6 +63,7 @@ enum {
 	FRONT = sizeof(struct posh__span), /* ahead of the state words */
 	RUN_OFF = (FRONT + 8 + 15) & ~15,
 	ROUNDS = 1000, /* of waiting for memory */
+	LOOKS = 1000,  /* at orphans */
 };
 
 _Static_assert((int)NSIZES <= (int)POSH__CLASSES, "struct posh__self has room");
@@ -381,20 +382,31 @@ collect_remote(struct posh__self *self)
 	}
 }
 
-/* Adopt an orphan of the class. */
+/* Is a block free in an orphan?  As far as its last owner knew, or somebody
+ * has freed one since. */
 static bool
-adopt_orphan(struct posh__self *self, unsigned c)
+has_free(const struct posh__span *s)
+{
+	return LIST_FREE(posh__peek(&s->list)) || posh__load(&s->remote);
+}
+
+/* Adopt an orphan of the class that has a free block, one of so many that
+ * come after the last one that was looked at. */
+static bool
+adopt_orphan(struct posh__self *self, unsigned c, uint64_t looks)
 {
 	struct posh_heap *h = self->h;
 	uint64_t want = POSH__SPAN_WORD(POSH__SPAN_ORPHAN, c, 0, 0);
-	uint64_t n = 0;
-	int tries = 256;
+	uint64_t n = self->orphan[c];
 
 	if (!posh__peek(&h->hdr->orphans))
 		return false;
-	while (tries-- > 0 &&
+	while (looks-- > 0 &&
 	       (n = posh__span_next(h, POSH__MAP_ORPHAN, n + 1)) != 0) {
+		self->orphan[c] = (uint32_t)n;
 		if (posh__load(posh__span_word(h, n)) != want)
+			continue;
+		if (!has_free(posh__span_at(h, n)))
 			continue;
 		posh__store(&self->t->span_busy, UINT64_C(1) << 32 | n);
 		if (!posh__cas(
@@ -410,6 +422,8 @@ adopt_orphan(struct posh__self *self, unsigned c)
 		make_avail(self, c, n);
 		return true;
 	}
+	if (!n)
+		self->orphan[c] = 0; /* from the beginning next time */
 	posh__store(&self->t->span_busy, 0);
 	return false;
 }
@@ -452,9 +466,11 @@ melt(struct posh__self *self)
 {
 	unsigned c;
 
-	for (c = 0; c < NSIZES; c++)
-		while (adopt_orphan(self, c))
+	for (c = 0; c < NSIZES; c++) {
+		self->orphan[c] = 0;
+		while (adopt_orphan(self, c, UINT64_MAX))
 			;
+	}
 	return melt_own(self);
 }
 
@@ -497,7 +513,7 @@ refill(struct posh__self *self, unsigned c)
 		if (self->navail[c])
 			return 0;
 	}
-	if (adopt_orphan(self, c))
+	if (adopt_orphan(self, c, LOOKS))
 		return 0;
 	for (;;) {
 		rc = new_span(self, c);

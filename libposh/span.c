@@ -498,6 +498,10 @@ posh__span_part(struct posh__self *self, uint64_t n)
 		posh__span_give(self, n);
 		return;
 	}
+	/* What a dead one had taken and not used yet is free: its list does
+	 * not say so, but who adopts the span shall look. */
+	if (self->acting)
+		posh__add(&posh__span_at(h, n)->remote, 1);
 	posh__add(&h->hdr->orphans, 1);
 	posh__span_mark(h, POSH__MAP_ORPHAN, n);
 	posh__store(word, POSH__SPAN_WORD(POSH__SPAN_ORPHAN,

@@ -42,6 +42,7 @@ struct posh__self {
 	uint32_t *avail[POSH__CLASSES]; /* own spans that may have blocks */
 	uint32_t navail[POSH__CLASSES], avail_max[POSH__CLASSES];
 	uint32_t empty[POSH__CLASSES]; /* the class's spare span, or 0 */
+	uint32_t orphan[POSH__CLASSES]; /* the last that was looked at */
 
 	struct posh__scratch *scratch; /* what reads return by pointer */
 

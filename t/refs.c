@@ -571,9 +571,72 @@ test_stopped_in_a_call(void)
 	posh_heap_close(h);
 }
 
+static int
+leave_lists(struct actor *me, void *arg)
+{
+	struct reading *r = arg;
+	struct posh_value v;
+	size_t i;
+
+	for (i = 0; i < r->n; i++) {
+		v = posh_fresh(POSH_KIND_LIST);
+		posh_list_append(r->h, r->list, &v);
+	}
+	actor_say(me, 'm');
+	actor_hear(me);
+	posh_heap_close(r->h);
+	return 0;
+}
+
+static int
+orphans(posh_heap *h)
+{
+	return (int)posh__load(&h->hdr->orphans);
+}
+
+/* Have a process come, make lists, and leave.  How many orphans has it left
+ * alone? */
+static int
+come_and_go(struct reading *r, size_t n)
+{
+	struct actor a;
+	int alone;
+
+	r->n = n;
+	actor_start(&a, ACTOR_ARMED, leave_lists, r);
+	actor_hear(&a);
+	alone = orphans(r->h);
+	actor_say(&a, 'g');
+	actor_end(&a);
+	return alone;
+}
+
+/* What processes have left that came before is not gone through by each that
+ * comes after; but what is free of it is used. */
+static void
+test_orphans(void)
+{
+	struct reading r = {heap_of(0), {0}, 0};
+	int before, alone;
+
+	posh_list_new(r.h, &r.list);
+	come_and_go(&r, 20000);
+	before = orphans(r.h);
+	ok(before >= 12, "a process leaves %d spans", before);
+	alone = come_and_go(&r, 1);
+	ok(alone >= before - 2, "the next one takes those that it can use: "
+				"%d are left alone", alone);
+	posh_list_delete(r.h, r.list, 0, 19000);
+	come_and_go(&r, 19000);
+	ok(orphans(r.h) <= before + 3, "what was freed in them is used again: "
+				       "%d", orphans(r.h));
+	posh_heap_close(r.h);
+}
+
 int
 main(void)
 {
+	test_orphans();
 	test_stopped_in_a_call();
 	test_circles_of_tuples();
 	test_keys_come_and_go();
