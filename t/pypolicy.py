@@ -2,10 +2,18 @@
 """Policies: MONITOR, None, and objects of one's own; synchronized()."""
 import os
 import pickle
+import signal
 import time
 import unittest
 
 import posh
+
+
+def pause(ready, stop):
+    """Say that we are here, and wait; not for ever, if the test fails."""
+    signal.alarm(60)
+    os.write(ready, b"x")
+    os.read(stop, 1)
 
 
 class Log:
@@ -256,8 +264,7 @@ class SynchronizedTest(unittest.TestCase):
 
         def child():
             with posh.synchronized(a):
-                os.write(ready[1], b"x")
-                os.read(stop[0], 1)
+                pause(ready[1], stop[0])
 
         pid = posh.forkcall(child)
         os.read(ready[0], 1)
@@ -284,8 +291,7 @@ class SynchronizedTest(unittest.TestCase):
 
         def child():
             with posh.synchronized(b):
-                os.write(first[1], b"x")
-                os.read(second[0], 1)
+                pause(first[1], second[0])
                 try:
                     with posh.synchronized(a):
                         return 0

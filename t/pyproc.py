@@ -441,6 +441,17 @@ class TicketTest(unittest.TestCase):
             pickle.dumps(p)
         self.assertEqual(len(tickets), before)
 
+    def test_renewed(self):
+        """pickling again prolongs the ticket"""
+        tickets = _ticket._tickets(posh.default_heap())
+        tickets.clear()
+        p = posh.share([1])
+        pickle.dumps(p)
+        (ticket,) = tickets.values()
+        ticket[1] = time.time() + 1
+        pickle.dumps(p)
+        self.assertGreater(ticket[1], time.time() + _ticket.CLAIMED)
+
     def test_expires(self):
         """tickets are given back; a late claim says what to do"""
         tickets = _ticket._tickets(posh.default_heap())
