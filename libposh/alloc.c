@@ -59,6 +59,7 @@ static const uint16_t sizes[] = {
 
 enum {
 	NSIZES = sizeof(sizes) / sizeof(sizes[0]),
+	MOST = POSH__SPAN / 16, /* blocks in a span: less than that */
 	LARGE = 64, /* spans: freeing a run of these is worth a look */
 	FRONT = sizeof(struct posh__span), /* ahead of the state words */
 	RUN_OFF = (FRONT + 8 + 15) & ~15,
@@ -163,8 +164,7 @@ posh__block_word(struct posh_heap *h, uint64_t block)
 	if (off < posh__peek(&s->blocks_off))
 		return NULL;
 	i = index_of(s, block);
-	if (i >= block_count(s) || FRONT + 8 * (uint64_t)i >= POSH__SPAN - 8 ||
-	    block_at(n, s, i) != block)
+	if (i >= block_count(s) || i >= MOST || block_at(n, s, i) != block)
 		return NULL;
 	return &s->state[i];
 }
@@ -281,6 +281,21 @@ write_header(struct posh__span *s, uint32_t size)
 	memset((void *)s->state, 0, 8 * (size_t)count);
 }
 
+/* Is the header that of a span of this class?  One from a damaged heap may be
+ * anything. */
+static bool
+sound(const struct posh__span *s, unsigned c)
+{
+	uint64_t size = sizes[c], count = posh__peek(&s->word0) >> 32;
+	uint64_t off = posh__peek(&s->blocks_off);
+
+	return block_size(s) == size && count < MOST && !(off & 15) &&
+	       off >= FRONT + 8 * count && off <= POSH__SPAN &&
+	       off + count * size <= POSH__SPAN &&
+	       posh__peek(&s->inverse) ==
+		       ((UINT64_C(1) << 32) + size - 1) / size;
+}
+
 static int
 new_span(struct posh__self *self, unsigned c)
 {
@@ -300,13 +315,24 @@ new_span(struct posh__self *self, unsigned c)
 	return 0;
 }
 
+/* The number of a span in a list, or 0: a damaged one ends there. */
+static uint64_t
+listed(struct posh_heap *h, uint64_t n)
+{
+	return n < h->hdr->nspans &&
+			       posh__inside(h, n << POSH__SPAN_BITS, POSH__SPAN)
+		       ? n
+		       : 0;
+}
+
 /* Give back an own span that is wholly free. */
 static void
 give_span(struct posh__self *self, uint64_t n)
 {
 	struct posh_heap *h = self->h;
 	struct posh__span *s = posh__span_at(h, n);
-	uint64_t next = posh__peek(&s->next), prev = posh__peek(&s->prev);
+	uint64_t next = listed(h, posh__peek(&s->next));
+	uint64_t prev = listed(h, posh__peek(&s->prev));
 
 	posh__store(&self->t->span_busy, UINT64_C(1) << 32 | n);
 	if (prev)
@@ -368,7 +394,7 @@ collect_remote(struct posh__self *self)
 		unsigned c = POSH__SPAN_CLASS(w);
 		struct posh__span *s = posh__span_at(h, n);
 
-		if (c >= NSIZES || !mine(self, n, c))
+		if (c >= NSIZES || !mine(self, n, c) || !sound(s, c))
 			continue;
 		posh__span_unmark(h, POSH__MAP_REMOTE, n);
 		/* The list must be run down: a sweep makes it anew. */
@@ -404,7 +430,8 @@ adopt_orphan(struct posh__self *self, unsigned c, uint64_t looks)
 	while (looks-- > 0 &&
 	       (n = posh__span_next(h, POSH__MAP_ORPHAN, n + 1)) != 0) {
 		self->orphan[c] = (uint32_t)n;
-		if (posh__load(posh__span_word(h, n)) != want)
+		if (posh__load(posh__span_word(h, n)) != want ||
+		    !sound(posh__span_at(h, n), c))
 			continue;
 		if (!has_free(posh__span_at(h, n)))
 			continue;
@@ -439,14 +466,17 @@ static bool
 melt_own(struct posh__self *self)
 {
 	struct posh_heap *h = self->h;
-	uint64_t n, next;
+	uint64_t n, next, left = h->hdr->nspans;
 	bool any = false;
 
-	for (n = posh__peek(&self->t->spans); n; n = next) {
+	for (n = posh__peek(&self->t->spans); n && left-- > 0; n = next) {
 		struct posh__span *s = posh__span_at(h, n);
 		uint64_t w = posh__load(posh__span_word(h, n));
 
-		next = posh__peek(&s->next);
+		next = listed(h, posh__peek(&s->next));
+		if (POSH__SPAN_CLASS(w) >= NSIZES ||
+		    !sound(s, POSH__SPAN_CLASS(w)))
+			continue;
 		if (posh__load(&s->remote))
 			sweep(self, n);
 		if (wholly_free(s)) {
@@ -524,9 +554,17 @@ refill(struct posh__self *self, unsigned c)
 	}
 }
 
+/* Does a block that a span's header leads to lie in the span? */
+static bool
+fits(uint64_t n, uint64_t block, unsigned c)
+{
+	return block >> POSH__SPAN_BITS == n &&
+	       (block & (POSH__SPAN - 1)) + sizes[c] <= POSH__SPAN;
+}
+
 /* Take a block from an own span's list, or return 0. */
 static uint64_t
-take(struct posh__self *self, uint64_t n)
+take(struct posh__self *self, uint64_t n, unsigned c)
 {
 	struct posh_heap *h = self->h;
 	struct posh__span *s = posh__span_at(h, n);
@@ -537,12 +575,16 @@ take(struct posh__self *self, uint64_t n)
 		uint32_t next;
 
 		block = block_at(n, s, head - 1);
+		if (!fits(n, block, c))
+			return 0;
 		next = (uint32_t)posh__peek(next_of(h, block));
 		if (next > block_count(s))
 			next = 0;
 		l = LIST(next, bump, LIST_FREE(l) - 1, LIST_AVAIL(l));
 	} else if (bump < block_count(s)) {
 		block = block_at(n, s, bump);
+		if (!fits(n, block, c))
+			return 0;
 		((struct posh__block *)posh__at(h, block))->kind =
 			POSH__KIND_RAW;
 		l = LIST(0, bump + 1, LIST_FREE(l) - 1, LIST_AVAIL(l));
@@ -597,10 +639,10 @@ posh__block_reserve(struct posh__self *self, uint64_t bytes, uint64_t *out)
 			struct posh__span *s = posh__span_at(self->h, n);
 
 			if (mine(self, n, c)) {
-				*out = take(self, n);
+				*out = take(self, n, c);
 				if (*out)
 					return 0;
-				if (worth_a_sweep(s)) {
+				if (worth_a_sweep(s) && sound(s, c)) {
 					sweep(self, n);
 					continue;
 				}
@@ -621,7 +663,7 @@ word_of(struct posh_heap *h, uint64_t block)
 {
 	struct posh__span *s = posh__span_at(h, block >> POSH__SPAN_BITS);
 
-	return &s->state[index_of(s, block)];
+	return &s->state[index_of(s, block) & (MOST - 1)];
 }
 
 void

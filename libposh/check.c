@@ -63,7 +63,8 @@ check_blocks(struct posh_heap *h, uint64_t n, struct check *c)
 	uint64_t size = (uint32_t)posh__peek(&s->word0);
 	uint64_t off = posh__peek(&s->blocks_off), i;
 
-	if (!size || size & 15 || off & 15 || off < sizeof(*s) + 8 * count ||
+	if (!size || size & 15 || off & 15 || count > POSH__SPAN ||
+	    off > POSH__SPAN || off < sizeof(*s) + 8 * count ||
 	    off + count * size > POSH__SPAN) {
 		say(c, "span %llu has a wrong header", (unsigned long long)n);
 		return;

@@ -55,7 +55,7 @@ struct collection {
 	size_t nframes, frames_max;
 	uint64_t *breaker; /* objects that break all circles if emptied */
 	size_t nbreakers, breakers_max;
-	bool all; /* all of the garbage has to be emptied */
+	bool all;    /* all of the garbage has to be emptied */
 	bool failed; /* no memory */
 };
 

@@ -41,6 +41,8 @@ posh__dview(struct posh_heap *h, uint64_t dict, struct posh__dview *out)
 	if (off & 15 || !posh__inside(h, off, sizeof(*b)))
 		return -EAGAIN;
 	b = posh__dbody_at(h, off);
+	if (b->kind != POSH__KIND_DBODY)
+		return -EAGAIN;
 	bits = b->flags;
 	fill = posh__load(&b->fill);
 	out->capacity = posh__half_load(&b->capacity);
@@ -169,8 +171,9 @@ posh__dcrowded(const struct posh__dview *v, uint64_t hash)
 	return false;
 }
 
-/* Copy the live entries to a new body, closing the gaps. */
-static void
+/* Copy the live entries to a new body, closing the gaps.
+ *   -EUCLEAN  there are more than was said */
+static int
 copy_entries(struct posh__dbody *to, uint32_t mask,
 	     const struct posh__dview *from)
 {
@@ -183,6 +186,8 @@ copy_entries(struct posh__dbody *to, uint32_t mask,
 
 		if (posh__peek(&e->value) == POSH__EMPTY)
 			continue;
+		if (n == posh__half_load(&to->capacity))
+			return -EUCLEAN;
 		memcpy((void *)&to->entry[n], (const void *)e, sizeof(*e));
 		at = (uint32_t)posh__peek(&e->hash) & mask;
 		while (posh__half_load(&index[at]))
@@ -192,6 +197,7 @@ copy_entries(struct posh__dbody *to, uint32_t mask,
 	}
 	posh__store(&to->fill, POSH__FILL(n, n));
 	posh__store(&to->number, posh__peek(&from->body->number));
+	return 0;
 }
 
 int
@@ -221,7 +227,7 @@ posh__dbody_make(struct posh__self *self, uint64_t n,
 	posh__store(&b->pad, 0);
 	memset((void *)b->entry, 0, bytes - sizeof(*b));
 	if (keep && keep->body)
-		copy_entries(b, (UINT32_C(1) << bits) - 1, keep);
+		return copy_entries(b, (UINT32_C(1) << bits) - 1, keep);
 	return 0;
 }
 

@@ -77,8 +77,11 @@ anybody_inside(struct posh__self *self, bool look_for_dead)
 		    POSH__THREAD_STATE(w) == POSH__THREAD_FREE)
 			continue;
 		any = true;
-		if (look_for_dead && m < POSH__MEMBERS &&
-		    posh__member_dead(h, m))
+		if (!look_for_dead)
+			continue;
+		if (posh__nobodys(h, m))
+			posh__thread_release(h, tid);
+		else if (posh__member_dead(h, m))
 			posh__recover(self, m, false);
 	}
 	return any;

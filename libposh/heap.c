@@ -119,8 +119,9 @@ heap_free(struct posh_heap *h)
 }
 
 static int
-map(struct posh_heap *h, uint64_t reserve)
+map(struct posh_heap *h, const struct posh__header *hdr)
 {
+	uint64_t reserve = hdr->reserve;
 	void *p = mmap(NULL, reserve, PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_NORESERVE, h->fd, 0);
 
@@ -129,6 +130,7 @@ map(struct posh_heap *h, uint64_t reserve)
 	h->base = p;
 	h->hdr = p;
 	h->reserve = reserve;
+	h->low = hdr->first << POSH__SPAN_BITS;
 	posh__note_mapping(h);
 	return 0;
 }
@@ -252,7 +254,7 @@ lay_out(struct posh_heap *h, uint64_t max_size)
 
 	for (;;) {
 		posh__format(&f, max);
-		rc = map(h, f.reserve);
+		rc = map(h, &f);
 		if (!rc || max_size || max / 2 < POSH__MIN_SIZE)
 			break;
 		max /= 2;
@@ -316,7 +318,7 @@ join(int fd, const char *path, struct posh_heap **out)
 	rc = heap_alloc(fd, path, &h);
 	if (rc)
 		return rc;
-	rc = map(h, hdr.reserve);
+	rc = map(h, &hdr);
 	if (!rc)
 		rc = posh__member_attach(h);
 	if (rc)

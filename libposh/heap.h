@@ -37,6 +37,7 @@ struct posh_heap {
 	posh__word *cookie; /* in a page that a fork wipes; 1 */
 	pthread_key_t key;  /* the thread's struct posh__self */
 	uint64_t limit;     /* cached hdr->size; see posh__inside */
+	uint64_t low;       /* where the spans begin */
 	struct posh__holds holds;
 	void *(*before)(void *);
 	void (*after)(void *, void *);
@@ -74,11 +75,13 @@ posh__object(const struct posh_heap *h, uint64_t handle)
 	return (struct posh__object *)(h->base + handle);
 }
 
-/* May bytes at this offset be read without a fault?  Anything may be asked:
- * what a reader follows may be stale. */
+/* Do bytes at this offset lie in the spans, where they may be read without a
+ * fault?  Anything may be asked: what a reader follows may be stale. */
 static inline bool
 posh__inside(struct posh_heap *h, uint64_t off, uint64_t bytes)
 {
+	if (off < h->low)
+		return false;
 	if (bytes <= h->limit && off <= h->limit - bytes)
 		return true;
 	h->limit = posh__load(&h->hdr->size);

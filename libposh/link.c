@@ -182,6 +182,23 @@ posh__unlink(struct posh__self *self, posh__word *owner)
 	posh__destroy(self);
 }
 
+/* The word that owner names: a slot, or one of a thread's entry or the
+ * heap's header.  NULL: it is none of these. */
+static posh__word *
+owner_at(struct posh_heap *h, uint64_t off)
+{
+	struct posh__header *hdr = h->hdr;
+	uint64_t place = offsetof(struct posh__header, place);
+
+	if (!off || off & 7)
+		return NULL;
+	if (posh__inside(h, off, 8) ||
+	    (off >= hdr->threads_off && off < hdr->spans_off) ||
+	    (off >= place && off < place + sizeof(hdr->place)))
+		return posh__at(h, off);
+	return NULL;
+}
+
 static void
 suspect(posh__word *word)
 {
@@ -201,19 +218,17 @@ settle_step(struct posh__self *self)
 {
 	struct posh__thread *t = self->t;
 	uint64_t s = posh__load(&t->step), block = STEP_BLOCK(s);
-	uint64_t off = posh__load(&t->owner);
+	posh__word *owner = owner_at(self->h, posh__load(&t->owner));
 	posh__word *word = posh__block_word(self->h, block);
 	bool minus = s & STEP_MINUS;
-	posh__word *owner;
 	uint64_t w;
 
 	if (!s)
 		return;
-	if (!word || off & 7 || !posh__inside(self->h, off, 8)) {
+	if (!word || !owner) {
 		posh__store(&t->step, 0);
 		return;
 	}
-	owner = posh__at(self->h, off);
 	w = posh__load(word);
 	if (POSH__WHO(w) == self->tid && POSH__SEQ(w) == STEP_SEQ(s)) {
 		/* It happened. */
@@ -262,16 +277,16 @@ static void
 settle_freeing(struct posh__self *self)
 {
 	struct posh__thread *t = self->t;
-	uint64_t block = posh__load(&t->freeing), off = posh__load(&t->owner);
+	uint64_t block = posh__load(&t->freeing);
+	posh__word *owner = owner_at(self->h, posh__load(&t->owner));
 	posh__word *word = block ? posh__block_word(self->h, block) : NULL;
 	uint64_t w = word ? posh__load(word) : 0;
 
 	if (POSH__STATE(w) == POSH__DEAD && POSH__WHO(w) == self->tid) {
 		if (posh__load(&t->dead) == block)
 			posh__dead_pop(self);
-		if (off && posh__inside(self->h, off, 8) &&
-		    posh__load(posh__at(self->h, off)) == block)
-			posh__store(posh__at(self->h, off), 0);
+		if (owner && posh__load(owner) == block)
+			posh__store(owner, 0);
 		posh__block_free(self, block);
 	} else if (word && !w) {
 		/* A run on its way back; the freer is its owner. */

@@ -48,6 +48,36 @@ body_of(struct posh__self *self, uint64_t list)
 	return b ? posh__body_at(self->h, b) : NULL;
 }
 
+/* Can the list be written to?  What its header names is a body, in which its
+ * numbers fit; or the heap is damaged. */
+static bool
+whole(struct posh__self *self, uint64_t list)
+{
+	uint64_t off = posh__peek(&posh__object(self->h, list)->body), cap;
+	struct posh__body *b;
+
+	if (!off)
+		return true;
+	if (off & 15 || !posh__inside(self->h, off, sizeof(*b)))
+		return false;
+	b = posh__body_at(self->h, off);
+	cap = posh__half_load(&b->capacity);
+	return b->kind == POSH__KIND_BODY && posh__peek(&b->length) <= cap &&
+	       posh__inside(self->h, off, sizeof(*b) + 8 * cap);
+}
+
+/* Enter the monitor of a list. */
+static int
+lock_list(struct posh__self *self, uint64_t list)
+{
+	int rc = posh__lock(self, list, -1);
+
+	if (rc || whole(self, list))
+		return rc;
+	posh__unlock(self, list);
+	return -EUCLEAN;
+}
+
 static uint64_t
 length_of(const struct posh__body *b)
 {
@@ -425,7 +455,7 @@ quick_set(struct posh__self *self, uint64_t list, int64_t i, uint64_t value)
 
 	if (!posh__quick_begin(self, o))
 		return false;
-	b = body_of(self, list);
+	b = whole(self, list) ? body_of(self, list) : NULL;
 	if (locate(b, i, &at) == 0 && plain(posh__peek(&b->slot[at]))) {
 		posh__store(&b->slot[at], value);
 		POSH_STEP("list.1");
@@ -453,7 +483,7 @@ posh_list_set(posh_heap *h, posh_handle o, int64_t i, struct posh_value *v)
 	if (!imm)
 		rc = posh__value_encode(self, v, &self->t->val[0]);
 	if (rc == 0)
-		rc = posh__lock(self, o.off, -1);
+		rc = lock_list(self, o.off);
 	if (rc)
 		return close_list(self, rc);
 	b = body_of(self, o.off);
@@ -539,7 +569,7 @@ quick_append(struct posh__self *self, uint64_t list, uint64_t value)
 
 	if (!posh__quick_begin(self, o))
 		return false;
-	b = body_of(self, list);
+	b = whole(self, list) ? body_of(self, list) : NULL;
 	len = length_of(b);
 	if (b && len < capacity_of(b)) {
 		posh__store(&b->slot[len], value);
@@ -569,7 +599,7 @@ posh_list_append(posh_heap *h, posh_handle o, struct posh_value *v)
 	if (!imm)
 		rc = posh__value_encode(self, v, &self->t->val[0]);
 	if (rc == 0)
-		rc = posh__lock(self, o.off, -1);
+		rc = lock_list(self, o.off);
 	if (rc)
 		return close_list(self, rc);
 	rc = grow(self, o.off, length_of(body_of(self, o.off)) + 1);
@@ -631,7 +661,7 @@ posh_list_extend(posh_heap *h, posh_handle o, struct posh_value *v, size_t n)
 	if (!imm)
 		rc = posh__stage_make(self, v, n);
 	if (rc == 0)
-		rc = posh__lock(self, o.off, -1);
+		rc = lock_list(self, o.off);
 	if (rc)
 		return close_list(self, rc);
 	rc = grow(self, o.off, length_of(body_of(self, o.off)) + n);
@@ -690,7 +720,7 @@ posh_list_insert(posh_heap *h, posh_handle o, int64_t i, struct posh_value *v)
 		return rc;
 	rc = posh__value_encode(self, v, &self->t->val[0]);
 	if (rc == 0)
-		rc = posh__lock(self, o.off, -1);
+		rc = lock_list(self, o.off);
 	if (rc)
 		return close_list(self, rc);
 	len = (int64_t)length_of(body_of(self, o.off));
@@ -792,7 +822,7 @@ posh_list_pop(posh_heap *h, posh_handle o, int64_t i, struct posh_value *out)
 
 	if (rc)
 		return rc;
-	rc = posh__lock(self, o.off, -1);
+	rc = lock_list(self, o.off);
 	if (rc)
 		return close_list(self, rc);
 	b = body_of(self, o.off);
@@ -820,7 +850,7 @@ posh_list_delete(posh_heap *h, posh_handle o, size_t from, size_t to)
 
 	if (rc)
 		return rc;
-	rc = posh__lock(self, o.off, -1);
+	rc = lock_list(self, o.off);
 	if (rc)
 		return close_list(self, rc);
 	len = length_of(body_of(self, o.off));
@@ -875,7 +905,7 @@ posh_list_splice(posh_heap *h, posh_handle o, size_t from, size_t to,
 		return rc;
 	rc = posh__stage_make(self, v, n);
 	if (rc == 0)
-		rc = posh__lock(self, o.off, -1);
+		rc = lock_list(self, o.off);
 	if (rc)
 		return close_list(self, rc);
 	len = length_of(body_of(self, o.off));
@@ -936,7 +966,7 @@ posh_list_permute(posh_heap *h, posh_handle o, const size_t *order, size_t n,
 	free(seen);
 	if (rc)
 		return rc;
-	rc = good ? posh__lock(self, o.off, -1) : -EINVAL;
+	rc = good ? lock_list(self, o.off) : -EINVAL;
 	if (rc)
 		return close_list(self, rc);
 	if (posh__load(&posh__object(h, o.off)->seq) != version ||
@@ -956,7 +986,7 @@ posh_list_reserve(posh_heap *h, posh_handle o, size_t n)
 
 	if (rc)
 		return rc;
-	rc = posh__lock(self, o.off, -1);
+	rc = lock_list(self, o.off);
 	if (rc)
 		return close_list(self, rc);
 	rc = make_room(self, o.off, n);
@@ -977,7 +1007,7 @@ finish_append(struct posh__self *self, struct posh__body *b, uint64_t op)
 			posh__store(&b->slot[len + i], POSH__EMPTY);
 	} else if (op == POSH__OP_APPEND) {
 		posh__store(&t->val[0], POSH__EMPTY);
-	} else if (posh__load(&t->stage)) {
+	} else if (posh__inside(self->h, posh__load(&t->stage), sizeof(*b))) {
 		posh__store(
 			&posh__body_at(self->h, posh__load(&t->stage))->length,
 			0);
@@ -990,19 +1020,22 @@ static bool
 sound(struct posh__self *self, uint64_t op, uint64_t body)
 {
 	struct posh__thread *t = self->t;
-	uint64_t cap, need = posh__load(&t->index) + posh__load(&t->count);
+	uint64_t index = posh__load(&t->index), count = posh__load(&t->count);
+	uint64_t pos = posh__load(&t->pos), aux = posh__load(&t->aux), cap;
 
-	if (!posh__block_word(self->h, body))
+	if (!posh__block_word(self->h, body) ||
+	    posh__block_bytes(self->h, body) < sizeof(struct posh__body))
 		return false;
 	cap = (posh__block_bytes(self->h, body) - sizeof(struct posh__body)) /
 	      8;
+	if (index > cap || count > cap || pos > cap)
+		return false;
 	if (op == POSH__OP_INSERT)
-		need = posh__load(&t->count) + 1;
-	else if (op >= POSH__OP_EMPTY)
-		need = posh__load(&t->aux) + posh__load(&t->count) -
-		       posh__load(&t->index);
-	return need <= cap && posh__load(&t->index) <= cap &&
-	       posh__load(&t->count) <= cap && posh__load(&t->pos) <= cap;
+		return count < cap && index <= count && pos <= count;
+	if (op >= POSH__OP_EMPTY)
+		return index <= count && aux <= cap &&
+		       aux + (count - index) <= cap;
+	return index + count <= cap;
 }
 
 void

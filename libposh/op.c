@@ -138,7 +138,8 @@ swapped(struct posh__self *self)
 
 	posh__store(&t->newbody, 0);
 	POSH_STEP("op.7");
-	if (posh__peek(&t->pos) && stage)
+	if (posh__peek(&t->pos) && !(stage & 15) &&
+	    posh__inside(self->h, stage, sizeof(struct posh__body)))
 		posh__store(&posh__body_at(self->h, stage)->length, 0);
 	POSH_STEP("op.8");
 	posh__store(&t->trash_from, posh__peek(&t->index));
@@ -205,9 +206,8 @@ finish_set(struct posh__self *self)
 		return;
 	if (posh__load((posh__word *)posh__at(self->h, off)) ==
 	    posh__load(&t->aux))
-		posh__store(&t->val[k], posh__load(POSH_RULE(OWNED)
-							   ? &t->oldval
-							   : &t->aux));
+		posh__store(&t->val[k], posh__load(POSH_RULE(OWNED) ? &t->oldval
+								    : &t->aux));
 }
 
 static void

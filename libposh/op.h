@@ -93,7 +93,6 @@ static inline int
 posh__object_is(struct posh_heap *h, posh_handle o, unsigned kind)
 {
 	if (__builtin_expect(o.off & 15 ||
-				     o.off < h->hdr->first << POSH__SPAN_BITS ||
 				     !posh__inside(h, o.off,
 						   sizeof(struct posh__object)),
 			     0))

@@ -24,6 +24,13 @@ at_most(uint64_t n, uint64_t max)
 	return n < max ? n : max;
 }
 
+/* How many words fit behind a front. */
+static uint64_t
+words(uint64_t bytes, uint64_t front)
+{
+	return bytes > front ? (bytes - front) / 8 : 0;
+}
+
 int
 posh__body_rows(struct posh_heap *h, uint64_t body, struct posh__row *row)
 {
@@ -33,7 +40,7 @@ posh__body_rows(struct posh_heap *h, uint64_t body, struct posh__row *row)
 		n = posh__load(&posh__body_at(h, body)->length);
 		row[0] = (struct posh__row){
 			body + sizeof(struct posh__body),
-			at_most(n, (bytes - sizeof(struct posh__body)) / 8), 8};
+			at_most(n, words(bytes, sizeof(struct posh__body))), 8};
 		return 1;
 	}
 	bytes = body_bytes(h, body, POSH__KIND_DBODY);
@@ -58,6 +65,8 @@ posh__rows(struct posh_heap *h, uint64_t block, struct posh__row *row,
 	uint64_t bytes = posh__block_bytes(h, block), n;
 
 	*body = 0;
+	if (bytes < sizeof(struct posh__object))
+		return 0; /* damaged */
 	switch (o->kind) {
 	case POSH__KIND_LIST:
 	case POSH__KIND_DICT:
@@ -67,21 +76,21 @@ posh__rows(struct posh_heap *h, uint64_t block, struct posh__row *row,
 		n = posh__load(&((struct posh__tuple *)o)->length);
 		row[0] = (struct posh__row){
 			block + sizeof(struct posh__tuple),
-			at_most(n, (bytes - sizeof(struct posh__tuple)) / 8),
+			at_most(n, words(bytes, sizeof(struct posh__tuple))),
 			8};
 		return 1;
 	case POSH__KIND_INSTANCE:
 		n = (uint64_t)o->flags + 1; /* the class lies ahead of them */
 		row[0] = (struct posh__row){
 			block + sizeof(struct posh__object),
-			at_most(n, (bytes - sizeof(struct posh__object)) / 8),
+			at_most(n, words(bytes, sizeof(struct posh__object))),
 			8};
 		row[1] = (struct posh__row){block + 16, 1, 8};
 		return 2;
 	case POSH__KIND_BOXTUPLE:
 		n = posh__load((posh__word *)posh__at(h, block + 16));
 		row[0] = (struct posh__row){block + 24,
-					    at_most(n, (bytes - 24) / 8), 8};
+					    at_most(n, words(bytes, 24)), 8};
 		return 1;
 	case POSH__KIND_BODY:
 	case POSH__KIND_DBODY:

@@ -95,6 +95,8 @@ posh__span_next(struct posh_heap *h, enum posh__map map, uint64_t n)
 {
 	uint64_t end = span_end(h);
 
+	if (n < h->hdr->first) /* the tables: nobody's */
+		n = h->hdr->first;
 	while (n < end) {
 		uint64_t w = posh__load(map_word(h, map, n)) >> n % 64;
 
@@ -374,10 +376,13 @@ posh__span_give(struct posh__self *self, uint64_t first)
 	unsigned st = POSH__SPAN_STATE(w);
 	uint64_t limbo =
 		POSH__SPAN_WORD(POSH__SPAN_LIMBO, 0, 0, posh__epoch_stamp(h));
-	uint32_t i = st == POSH__SPAN_RUN || st == POSH__SPAN_HOLDS
+	uint64_t most = span_end(h) - first;
+	uint64_t i = st == POSH__SPAN_RUN || st == POSH__SPAN_HOLDS
 			     ? POSH__SPAN_STAMP(w)
 			     : 1;
 
+	if (i < 1 || i > most)
+		i = 1; /* damaged */
 	/* Those that a predecessor gave up before it died may have a new
 	 * owner already; a CONT that counts from here is ours. */
 	while (--i > 0) {
@@ -402,7 +407,8 @@ unlist(struct posh__self *self, uint64_t n)
 	uint64_t end = span_end(h), left = end;
 	posh__word *link = &self->t->spans;
 
-	while (posh__peek(link) && posh__peek(link) < end && left-- > 0) {
+	while (posh__peek(link) >= h->hdr->first && posh__peek(link) < end &&
+	       left-- > 0) {
 		struct posh__span *s = posh__span_at(h, posh__peek(link));
 
 		if (posh__peek(link) == n) {
@@ -418,7 +424,7 @@ all_free(struct posh__span *s)
 {
 	uint64_t n = posh__peek(&s->word0) >> 32 & 0xffff, i;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n && i < POSH__SPAN / 16; i++)
 		if (posh__load(&s->state[i]))
 			return false;
 	return true;

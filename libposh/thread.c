@@ -33,6 +33,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "attach.h"
 #include "lock.h"
@@ -70,6 +71,18 @@ end_for(struct posh_heap *h, uint32_t member)
 	return POSH__THREADS - FOR_JOINING;
 }
 
+/* A free entry owns nothing; unless the heap is damaged. */
+static void
+clean(struct posh__thread *t)
+{
+	posh__store(&t->active, 0);
+	posh__store(&t->waits, 0);
+	posh__store(&t->spans, 0);
+	posh__store(&t->span_busy, 0);
+	memset((void *)&t->opno, 0,
+	       sizeof(*t) - offsetof(struct posh__thread, opno));
+}
+
 /* Claim a free entry of those before end, if there is one. */
 static bool
 claim(struct posh_heap *h, uint32_t member, uint32_t from, uint64_t end,
@@ -85,6 +98,7 @@ claim(struct posh_heap *h, uint32_t member, uint32_t from, uint64_t end,
 						 POSH__THREAD_LIVE)))
 			continue;
 		POSH_STEP("thread.2");
+		clean(posh__thread_at(h, from));
 		posh__half_store(&h->free_tid, from + 1);
 		*tid = from;
 		return true;
@@ -130,6 +144,14 @@ posh__thread_release(struct posh_heap *h, uint32_t tid)
 }
 
 bool
+posh__nobodys(struct posh_heap *h, uint32_t m)
+{
+	return m >= posh__load(&h->hdr->members_high) ||
+	       POSH__MEMBER_STATE(posh__load(&posh__member_at(h, m)->state)) ==
+		       POSH__MEMBER_FREE;
+}
+
+bool
 posh__name_dead(struct posh_heap *h, uint32_t name, uint32_t *member)
 {
 	uint32_t tid = name & 0xffff, gen = name >> 16 & 0x7fff, m;
@@ -147,7 +169,7 @@ posh__name_dead(struct posh_heap *h, uint32_t name, uint32_t *member)
 		return true;
 	m = POSH__THREAD_MEMBER(w);
 	if (!posh__member_dead(h, m))
-		return false;
+		return posh__nobodys(h, m);
 	/* Recovered meanwhile: then there is nothing left to recover. */
 	if (member && posh__load(state) == w)
 		*member = m;

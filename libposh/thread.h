@@ -41,7 +41,7 @@ struct posh__self {
 
 	uint32_t *avail[POSH__CLASSES]; /* own spans that may have blocks */
 	uint32_t navail[POSH__CLASSES], avail_max[POSH__CLASSES];
-	uint32_t empty[POSH__CLASSES]; /* the class's spare span, or 0 */
+	uint32_t empty[POSH__CLASSES];  /* the class's spare span, or 0 */
 	uint32_t orphan[POSH__CLASSES]; /* the last that was looked at */
 
 	struct posh__scratch *scratch; /* what reads return by pointer */
@@ -161,6 +161,10 @@ void posh__thread_release(struct posh_heap *h, uint32_t tid);
  * *member is not NULL, it gets the member to recover, or UINT32_MAX where
  * there is nothing to recover because the entry was purged. */
 bool posh__name_dead(struct posh_heap *h, uint32_t name, uint32_t *member);
+
+/* Is there no such member?  Its threads' entries were freed before its own;
+ * or the heap is damaged, and nobody else will ever free them. */
+bool posh__nobodys(struct posh_heap *h, uint32_t m);
 
 /* member.c */
 

@@ -203,7 +203,7 @@ decode_object(struct posh__self *self, uint64_t object, struct posh_value *out)
 {
 	unsigned kind;
 
-	if (object & 7 ||
+	if (object & 15 ||
 	    !posh__inside(self->h, object, sizeof(struct posh__object)))
 		return -EAGAIN;
 	kind = posh__object(self->h, object)->kind;

@@ -64,6 +64,26 @@ posh__walk(struct posh__self *self, posh__visit *f, void *arg)
 	}
 }
 
+/* Counters for n blocks; ahead of them n itself, since what a damaged heap
+ * says it has may be something else a moment later. */
+static uint32_t *
+counters(uint32_t n)
+{
+	uint32_t *p = calloc((size_t)n + 1, sizeof(*p));
+
+	if (p)
+		p[0] = n;
+	return p;
+}
+
+static uint32_t *
+counted(const struct posh__census *c, uint64_t span, ptrdiff_t i)
+{
+	uint32_t *p = c->count[span];
+
+	return p && i < p[0] ? &p[i + 1] : NULL;
+}
+
 /* The count of a block, made if need be; NULL: it is no block. */
 static uint32_t *
 counter(struct posh__self *self, struct posh__census *c, uint64_t block)
@@ -75,12 +95,12 @@ counter(struct posh__self *self, struct posh__census *c, uint64_t block)
 	if (!w || !posh__load(w) || n >= c->spans)
 		return NULL;
 	if (!c->count[n])
-		c->count[n] = calloc(blocks_of(h, n), sizeof(uint32_t));
+		c->count[n] = counters(blocks_of(h, n));
 	if (!c->count[n]) {
 		c->failed = true;
 		return NULL;
 	}
-	return &c->count[n][w - posh__span_at(h, n)->state];
+	return counted(c, n, w - posh__span_at(h, n)->state);
 }
 
 static void
@@ -207,10 +227,12 @@ posh__census_of(struct posh__self *self, const struct posh__census *c,
 {
 	uint64_t n = block >> POSH__SPAN_BITS;
 	posh__word *w = posh__block_word(self->h, block);
+	uint32_t *count;
 
-	if (!w || n >= c->spans || !c->count[n])
+	if (!w || n >= c->spans)
 		return 0;
-	return c->count[n][w - posh__span_at(self->h, n)->state];
+	count = counted(c, n, w - posh__span_at(self->h, n)->state);
+	return count ? *count : 0;
 }
 
 void

@@ -29,8 +29,6 @@ check_LIBRARIES += %D%/libtap.a
 	%D%/clock.h \
 	%D%/dying.c \
 	%D%/dying.h \
-	%D%/explorer.c \
-	%D%/explorer.h \
 	%D%/graph.c \
 	%D%/graph.h \
 	%D%/tap.c \
@@ -42,6 +40,7 @@ C_TESTS = \
 	%D%/crash.t \
 	%D%/explore.t \
 	%D%/fork-crash.t \
+	%D%/fuzz.t \
 	%D%/heap.t \
 	%D%/lock-crash.t \
 	%D%/lock.t \
@@ -58,6 +57,7 @@ check_PROGRAMS += $(C_TESTS)
 LDADD = %D%/libtap.a libposh/libposh-check.la
 # It brings its own malloc: not for an archive.
 %C%_explore_t_SOURCES = %D%/explore.c %D%/explorer.c %D%/explorer.h
+%C%_fuzz_t_SOURCES = %D%/fuzz.c fuzz/fuzz.h fuzz/image.c fuzz/visit.c
 
 # Tests of the tree itself.
 TREE_TESTS = \

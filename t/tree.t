@@ -21,7 +21,8 @@ report() { # what is wrong, sentence
 sources() {
 	ls libposh/*.[ch] libposh/*.map python/_posh/*.[ch] \
 		python/posh/*.py* python/posh/py.typed t/*.[ch] t/*.py t/*.t \
-		examples/*.py examples/*.c bench/*.* doc/*.md 2>/dev/null |
+		examples/*.py examples/*.c bench/*.* fuzz/*.[ch] doc/*.md \
+		2>/dev/null |
 		grep -v -e '\.mk$' -e '\.pyc$' -e '\.o$'
 	# Programs among the tests are built: their source has no name there.
 	grep -l '^main(' t/*.c | sed 's/c$/t/'
@@ -49,13 +50,13 @@ report "$absent" "every file that is named is there"
 all=$(ls bootstrap configure.ac Makefile.am .clang-format LICENSE NEWS \
 	./*.md */local.mk libposh/*.[ch] libposh/*.map libposh/*.in \
 	libposh/posh/*.in python/_posh/*.[ch] python/posh/*.py* t/*.[ch] \
-	t/*.py examples/*.py examples/*.c bench/*.* doc/*.md tools/* \
+	t/*.py examples/*.py examples/*.c bench/*.* fuzz/*.[ch] doc/*.md tools/* \
 	2>/dev/null | grep -v '\.pyc$')
 report "$(for f in $all; do
 	head -n 3 "$f" | grep -q 'SPDX-License-Identifier: MIT' || echo "$f"
 done)" "every file says under which licence it is"
 
-report "$(for f in libposh/*.[ch] python/_posh/*.[ch] t/*.[ch]; do
+report "$(for f in libposh/*.[ch] python/_posh/*.[ch] t/*.[ch] fuzz/*.[ch]; do
 	expand "$f" | awk -v f="$f" 'length > 80 { print f ":" NR }'
 done)" "no line of C is longer than 80 columns"
 echo "1..$n"
