@@ -314,6 +314,25 @@ fork_step(struct graph *g)
 	_exit(0);
 }
 
+/* Two lists that have each other, and nobody has them. */
+static void
+cycle_step(void)
+{
+	struct posh_value v, w;
+	posh_handle a, b;
+
+	if (posh_list_new(heap, &a))
+		return;
+	if (posh_list_new(heap, &b) == 0) {
+		v = posh_object(a);
+		w = posh_object(b);
+		posh_list_append(heap, a, &w);
+		posh_list_append(heap, b, &v);
+		posh_object_drop(heap, b);
+	}
+	posh_object_drop(heap, a);
+}
+
 static void
 step(struct graph *g, struct thread *t, posh_handle list)
 {
@@ -325,6 +344,12 @@ step(struct graph *g, struct thread *t, posh_handle list)
 	} else if (r == 2) {
 		if (posh_heap_check(heap, note, NULL) >= 0)
 			shared->checks++;
+	} else if (r == 8) {
+		posh_heap_reap(heap);
+	} else if (r == 10) {
+		posh_heap_collect(heap);
+	} else if (r == 12) {
+		cycle_step();
 	} else if (r == 4 && t->number == 1) {
 		fork_step(g);
 	} else if (r == 6 && t->number == 1) {
@@ -549,15 +574,18 @@ static bool
 is_empty(void)
 {
 	struct posh_stats st;
-	int rc = posh_heap_reap(heap);
+	int64_t rc = posh_heap_reap(heap);
 
+	if (rc >= 0)
+		rc = posh_heap_collect(heap);
 	if (posh_heap_stats(heap, &st, sizeof(st)))
 		return false;
 	if (rc >= 0 && st.live_bytes == empty && st.members == 1 &&
 	    !st.suspects)
 		return true;
-	tap_note("reap %d: %llu live bytes of %llu, %u members, %llu suspects",
-		 rc, (unsigned long long)st.live_bytes,
+	tap_note("collect %d: %llu live bytes of %llu, %u members, %llu "
+		 "suspects",
+		 (int)rc, (unsigned long long)st.live_bytes,
 		 (unsigned long long)empty, st.members,
 		 (unsigned long long)st.suspects);
 	return false;
