@@ -25,10 +25,10 @@
 enum { MAX_NAMES = 400, NAME = 24 };
 
 struct shared {
-	long steps; /* that the child has made */
-	bool died;  /* it, or a child of its own */
-	char last[NAME];  /* the name of the last */
-	uint64_t bytes;   /* of a child for its parent */
+	long steps;      /* that the child has made */
+	bool died;       /* it, or a child of its own */
+	char last[NAME]; /* the name of the last */
+	uint64_t bytes;  /* of a child for its parent */
 };
 
 static struct shared *shared;
@@ -165,8 +165,8 @@ digest_array(posh_heap *h, struct posh_value *v, int64_t n, int depth)
 			d = mix(d, mix((uint64_t)i, digest_of(h, &v[i], 0)));
 	for (i = 0; i < n; i++)
 		if (v[i].type == POSH_OBJECT) {
-			d = mix(d, mix((uint64_t)i,
-				       digest_of(h, &v[i], depth)));
+			d = mix(d,
+				mix((uint64_t)i, digest_of(h, &v[i], depth)));
 			posh_object_drop(h, v[i].object);
 		}
 	free(v);
@@ -207,9 +207,9 @@ digest_of(posh_heap *h, const struct posh_value *v, int depth)
 			return d;
 		if (v->kind == POSH_KIND_INSTANCE)
 			return digest_instance(h, v->object);
-		n = v->kind == POSH_KIND_LIST ?
-			    posh_list_snapshot(h, v->object, &all, NULL) :
-			    posh_dict_snapshot(h, v->object, &all, NULL);
+		n = v->kind == POSH_KIND_LIST
+			    ? posh_list_snapshot(h, v->object, &all, NULL)
+			    : posh_dict_snapshot(h, v->object, &all, NULL);
 		if (n < 0)
 			return (uint64_t)n;
 		if (v->kind == POSH_KIND_DICT)
@@ -275,8 +275,8 @@ static void
 op_set_tuple(struct world *w)
 {
 	struct posh_value in[2] = {text("the first of two"), posh_int(2)};
-	struct posh_value out[3] = {{0}, text("beside it, a text"),
-				    posh_object(w->own)};
+	struct posh_value out[3] = {
+		{0}, text("beside it, a text"), posh_object(w->own)};
 	struct posh_value v = {.type = POSH_TUPLE};
 
 	out[0].type = POSH_TUPLE;
@@ -717,10 +717,12 @@ make_garbage(struct world *w)
 	append(w, l, posh_object(d));
 	append(w, l, text("a text in the garbage"));
 	set(w, d, "an instance", posh_object(o));
-	posh_instance_set(w->h, o, 0, &(struct posh_value){
-					      .type = POSH_OBJECT, .object = l});
-	posh_instance_set(w->h, o, 1, &(struct posh_value){
-					      .type = POSH_OBJECT, .object = o});
+	posh_instance_set(
+		w->h, o, 0,
+		&(struct posh_value){.type = POSH_OBJECT, .object = l});
+	posh_instance_set(
+		w->h, o, 1,
+		&(struct posh_value){.type = POSH_OBJECT, .object = o});
 	if (posh_instance_extra(w->h, o, 1, &x) == 0) {
 		set(w, x, "round", posh_object(d));
 		posh_object_drop(w->h, x);
@@ -875,10 +877,10 @@ static const struct scenario {
 static void
 soil_journal(struct world *w)
 {
-	struct posh_value v[6] = {text("the first text of all"), posh_int(3),
-				  text("the third text of all"),
-				  text("the fourth text of all"),
-				  posh_fresh(POSH_KIND_LIST), posh_none()};
+	struct posh_value v[6] = {
+		text("the first text of all"), posh_int(3),
+		text("the third text of all"), text("the fourth text of all"),
+		posh_fresh(POSH_KIND_LIST),    posh_none()};
 	posh_handle l, d, o;
 	int i;
 
@@ -1082,8 +1084,8 @@ main(int argc, char **argv)
 		for (n = 1; died && wrong < 3; n++)
 			wrong += !survives(s, n, after, empty, &died);
 		deaths += n - 2;
-		ok(!wrong && n > 2, "%s: %ld deaths, one at each step",
-		   s->name, n - 2);
+		ok(!wrong && n > 2, "%s: %ld deaths, one at each step", s->name,
+		   n - 2);
 	}
 	printf("# %ld deaths\n", deaths);
 	qsort(names, (size_t)nnames, NAME, by_name);
