@@ -336,8 +336,7 @@ clear_slot(struct posh__dview *v, uint32_t i)
 	uint32_t left = v->mask;
 
 	posh__half_store(&v->index[i], POSH__INDEX_DUMMY);
-	if (posh__half_load(&v->index[(i + 1) & v->mask]) !=
-	    POSH__INDEX_EMPTY)
+	if (posh__half_load(&v->index[(i + 1) & v->mask]) != POSH__INDEX_EMPTY)
 		return;
 	while (posh__half_load(&v->index[i]) == POSH__INDEX_DUMMY &&
 	       left-- > 0) {
@@ -548,14 +547,19 @@ run_update(struct posh__self *self, uint64_t dict, uint64_t op)
 	while (op >> 8 < n) {
 		uint64_t i = op >> 8, key, value;
 
-		if (posh__dview(self->h, dict, &v))
+		if (posh__dview(self->h, dict, &v) || !v.body)
 			return;
 		switch (op & 0xff) {
 		case POSH__OP_UPDATESET:
+			if (posh__peek(&t->pos) >= v.capacity)
+				return; /* damaged */
 			run_update_set(self, &v, i);
 			op = POSH__OP_UPDATE | (i + 1) << 8;
 			break;
 		case POSH__OP_UPDATEINS:
+			if (posh__peek(&t->pos) > v.mask ||
+			    POSH__USED(posh__peek(&t->count)) >= v.capacity)
+				return; /* damaged */
 			run_update_insert(self, &v, i);
 			op = POSH__OP_UPDATE | (i + 1) << 8;
 			break;
@@ -663,6 +667,20 @@ posh_dict_update(posh_heap *h, posh_handle o, struct posh_value *item, size_t n,
 	return close_dict(self, rc);
 }
 
+/* Does the stage lie in a block, with all its values? */
+static bool
+sound_stage(struct posh__self *self)
+{
+	uint64_t stage = posh__load(&self->t->stage), bytes;
+	const uint64_t front = sizeof(struct posh__body);
+
+	if (!posh__block_word(self->h, stage))
+		return false;
+	bytes = posh__block_bytes(self->h, stage);
+	return bytes >= front &&
+	       posh__load(&stage_of(self)->length) <= (bytes - front) / 8;
+}
+
 /* Recovery.  Numbers of a damaged heap must not crash it. */
 void
 posh__dict_finish(struct posh__self *self, uint64_t op)
@@ -684,8 +702,7 @@ posh__dict_finish(struct posh__self *self, uint64_t op)
 		run_insert(self, &v);
 	else if ((op & 0xff) == POSH__OP_DDELETE)
 		run_delete(self, &v);
-	else if (posh__load(&t->pos) <= v.mask &&
-		 posh__block_word(self->h, posh__load(&t->stage)))
+	else if (sound_stage(self))
 		run_update(self, dict, op);
 }
 

@@ -71,9 +71,14 @@ posh__epoch_horizon(struct posh__self *self, uint32_t *out)
 	if (!posh__barrier())
 		return false;
 	for (tid = 1; tid < high; tid++) {
-		uint64_t w = posh__load(&posh__thread_at(h, tid)->active);
+		struct posh__thread *t = posh__thread_at(h, tid);
+		uint64_t w = posh__load(&t->active);
 		uint32_t e = (uint32_t)(w >> 2);
 
+		/* Of a free entry only if the heap is damaged. */
+		if (w && POSH__THREAD_STATE(posh__load(&t->state)) ==
+				 POSH__THREAD_FREE)
+			continue;
 		if (w && tid != self->tid && posh__epoch_before(e, horizon))
 			horizon = e;
 	}

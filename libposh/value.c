@@ -78,7 +78,7 @@ posh__value_encode(struct posh__self *self, struct posh_value *in,
 /* What is left to do of a decoding: a damaged heap may have circles. */
 struct decoding {
 	struct posh__self *self;
-	uint64_t budget; /* slots that may still come */
+	uint64_t budget; /* bytes that may still come: each has one owner */
 	int depth;
 };
 
@@ -147,10 +147,9 @@ decode_tuple(struct decoding *d, const struct posh__view *v,
 	int rc = 0;
 
 	if (d->depth == 0)
-		d->budget = d->self->h->limit / 8;
-	if (d->depth >= POSH__DEPTH || v->length > d->budget)
+		d->budget = posh__load(&d->self->h->hdr->size);
+	if (d->depth >= POSH__DEPTH)
 		return -EAGAIN;
-	d->budget -= v->length;
 	items = posh__scratch(d->self, (v->length + 1) * sizeof(*items));
 	if (!items)
 		return -ENOMEM;
@@ -173,6 +172,11 @@ decode_box(struct decoding *d, uint64_t handle, struct posh_value *out)
 
 	if (rc)
 		return rc;
+	if (d->depth > 0) {
+		if (v.bytes > d->budget)
+			return -EAGAIN;
+		d->budget -= v.bytes;
+	}
 	switch (v.kind) {
 	case POSH__KIND_STR:
 		out->type = POSH_STR;
