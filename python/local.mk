@@ -25,6 +25,7 @@ EXT_SOURCES = \
 	%D%/_posh/module.h \
 	%D%/_posh/monitor.c \
 	%D%/_posh/proxy.c \
+	%D%/_posh/renew.h \
 	%D%/_posh/share.c \
 	%D%/_posh/sharing.h \
 	%D%/_posh/synch.c \

@@ -372,6 +372,11 @@ class DictTest(TwinTest):
         for op in (add, remove, set_values, swap, end, clear):
             self.pair({i: i for i in range(40)})
             self.do(op)
+            # The same in a transaction that has written already.
+            self.pair({i: i for i in range(40)})
+            with posh.synchronized(self.proxy):
+                self.do(assign(0, 7))
+                self.do(op)
         i = iter(self.proxy)
         self.proxy["new"] = 1
         for _ in range(2):

@@ -390,6 +390,33 @@ class ListTest(TwinTest):
         for op in (grow, shrink, scale, backwards):
             self.pair(list(range(100)))
             self.do(op)
+            # The same in a transaction that has written already.
+            self.pair(list(range(100)))
+            with posh.synchronized(self.proxy):
+                self.do(assign(0, 7))
+                self.do(op)
+
+    def test_numbers_that_a_loop_drops(self):
+        r = random.Random(4)
+        for make in (
+            lambda: r.choice([1, -1]) * r.getrandbits(r.randrange(1, 35)),
+            lambda: r.random() - 0.5,
+            lambda: r.choice([r.randrange(-9, 300), r.random(), "text",
+                              1 << 70, float("nan"), -r.getrandbits(29)]),
+        ):
+            values = [make() for _ in range(1000)]
+            p = posh.list(values)
+            kept = {}
+            last = None
+            for i, v in enumerate(p):
+                self.assertEqual(repr(v), repr(values[i]))
+                self.assertEqual(hash(v) == hash(values[i]), v == v)
+                if r.randrange(4) == 0:
+                    kept[i] = v
+                    last = v, last if i % 50 else None
+            for i, v in kept.items():
+                self.assertEqual(repr(v), repr(values[i]))
+            self.assertEqual(repr(list(p)), repr(values))
 
     def test_sort(self):
         r = random.Random(5)
@@ -407,6 +434,10 @@ class ListTest(TwinTest):
         p = posh.list([3, 1, 2])
         with self.assertRaisesRegex(ValueError, "modified during sort"):
             p.sort(key=lambda v: p.append(v) or v)
+        with posh.synchronized(p):
+            p[:] = [3, 1, 2]
+            with self.assertRaisesRegex(ValueError, "modified during sort"):
+                p.sort(key=lambda v: p.__setitem__(0, 9) or v)
         p = posh.list([[3], [1], [2]])
         row = p[0]
         p.sort()
@@ -506,6 +537,10 @@ class ListTest(TwinTest):
                 return other == 5
 
         self.assertEqual(p.count(Five()), 1)
+        p = posh.list([0] * 63 + [5] + [0] * 100)
+        with posh.synchronized(p):
+            p[0] = 0
+            self.assertEqual(p.count(Five()), 1)
 
     def test_proxies_are_given_back(self):
         p = posh.list([[i] for i in range(500)])

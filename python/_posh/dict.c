@@ -170,7 +170,7 @@ set_slow(proxy_object *p, PyObject *key, struct posh_value *v, encoder *e)
 		return -1;
 	rc = key_make(p, key, &k, e);
 	if (rc == 0) {
-		CALL(rc, posh_dict_set(HEAP(p), p->handle, &k, v));
+		WRITE(p, rc, posh_dict_set(HEAP(p), p->handle, &k, v));
 		p->added += rc > 0;
 		rc = rc < 0 ? proxy_failed(p, rc) : 0;
 	}
@@ -183,7 +183,7 @@ set_direct(proxy_object *p, struct posh_value *k, struct posh_value *v)
 {
 	int rc;
 
-	CALL(rc, posh_dict_set(HEAP(p), p->handle, k, v));
+	WRITE(p, rc, posh_dict_set(HEAP(p), p->handle, k, v));
 	p->added += rc > 0;
 	return LIKELY(rc >= 0) ? 0 : proxy_failed(p, rc);
 }
@@ -229,8 +229,8 @@ take(proxy_object *p, PyObject *key, PyObject **out)
 	if (rc == KEY_SLOW)
 		rc = key_find(p, key, &k, &e) - 1;
 	if (rc == 0) {
-		CALL(rc,
-		     posh_dict_pop(HEAP(p), p->handle, &k, out ? &v : NULL));
+		WRITE(p, rc,
+		      posh_dict_pop(HEAP(p), p->handle, &k, out ? &v : NULL));
 		if (rc == 0) {
 			p->removed++;
 			rc = 1;
@@ -302,7 +302,7 @@ dict_setdefault(METHOD_ARGS)
 		if (!locked || key_make(p, args[0], &k, &e) < 0)
 			goto out;
 	}
-	CALL(rc, posh_dict_setdefault(HEAP(p), p->handle, &k, &v, &now));
+	WRITE(p, rc, posh_dict_setdefault(HEAP(p), p->handle, &k, &v, &now));
 	p->added += rc > 0;
 	r = rc < 0 ? proxy_error(p, rc) : value_decode(p->heap, &now);
 out:
@@ -341,7 +341,7 @@ dict_popitem(METHOD_ARGS)
 
 	if (nargs || kwnames)
 		return DICT_MISUSE("popitem");
-	CALL(rc, posh_dict_popitem(HEAP(p), p->handle, &v[0], &v[1]));
+	WRITE(p, rc, posh_dict_popitem(HEAP(p), p->handle, &v[0], &v[1]));
 	if (rc == -ENOENT) {
 		PyErr_SetString(PyExc_KeyError,
 				"popitem(): dictionary is empty");

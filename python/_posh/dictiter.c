@@ -16,9 +16,9 @@ typedef struct {
 	PyObject_HEAD proxy_object *dict; /* strong; NULL when exhausted */
 	int64_t added; /* the proxy's, when the iterator was made */
 	int64_t removed;
-	uint64_t cursor;  /* behind the batch */
-	uint64_t version; /* of the batch */
-	int64_t left;     /* items that are to come, about */
+	uint64_t cursor;      /* behind the batch */
+	struct moment moment; /* of the batch */
+	int64_t left;         /* items that are to come, about */
 	enum view_kind what;
 	bool reverse;
 	bool failed; /* the size changed: the error stays */
@@ -87,11 +87,11 @@ read_items(iter_object *it, proxy_object *p, struct posh_value *v)
 	if (it->reverse)
 		CALL(n, posh_dict_read_back(HEAP(p), p->handle, &it->cursor,
 					    (size_t)it->size, POSH_SCALARS, v,
-					    &it->version));
+					    &it->moment.version));
 	else
 		CALL(n, posh_dict_read(HEAP(p), p->handle, &it->cursor,
 				       (size_t)it->size, POSH_SCALARS, v,
-				       &it->version));
+				       &it->moment.version));
 	return n;
 }
 
@@ -118,6 +118,7 @@ read_batch(iter_object *it, proxy_object *p)
 	struct posh_value v[2 * BATCH];
 	posh_handle unused = {0};
 	int64_t n = read_items(it, p, v);
+	uint64_t writes = p->writes;
 
 	if (n < 0)
 		return proxy_failed(p, n);
@@ -130,6 +131,7 @@ read_batch(iter_object *it, proxy_object *p)
 		heap_drop(p->heap, unused);
 	if (n < 0)
 		return -1;
+	it->moment.writes = writes;
 	it->at = 0;
 	it->n = (int)n;
 	it->stale = false;
@@ -174,8 +176,7 @@ advance(iter_object *it, proxy_object *p)
 				return rc;
 			return 1;
 		}
-		if (!it->stale &&
-		    posh_object_version(HEAP(p), p->handle) == it->version)
+		if (!it->stale && !proxy_moved(p, &it->moment))
 			return 1;
 		it->stale = true;
 		rc = refresh(it, p);
@@ -270,7 +271,7 @@ duplicate(iter_object *it)
 	copy->added = it->added;
 	copy->removed = it->removed;
 	copy->cursor = it->cursor;
-	copy->version = it->version;
+	copy->moment = it->moment;
 	copy->failed = it->failed;
 	copy->stale = it->stale;
 	copy->at = it->at;

@@ -141,7 +141,7 @@ update_locked(proxy_object *p, PyObject *items, struct posh_value *v,
 			return -1;
 	}
 	CALL(before, posh_dict_len(HEAP(p), p->handle));
-	CALL(rc, posh_dict_update(HEAP(p), p->handle, v, n, 0));
+	WRITE(p, rc, posh_dict_update(HEAP(p), p->handle, v, n, 0));
 	CALL(after, posh_dict_len(HEAP(p), p->handle));
 	if (rc < 0)
 		return proxy_failed(p, rc);
@@ -231,7 +231,7 @@ dict_clear(METHOD_ARGS)
 	if (proxy_lock(p) < 0)
 		return NULL;
 	CALL(n, posh_dict_len(HEAP(p), p->handle));
-	CALL(rc, posh_dict_clear(HEAP(p), p->handle));
+	WRITE(p, rc, posh_dict_clear(HEAP(p), p->handle));
 	if (rc)
 		proxy_error(p, rc);
 	else

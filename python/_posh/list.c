@@ -114,7 +114,7 @@ static int delete (proxy_object *p, int64_t i)
 {
 	int rc;
 
-	CALL(rc, posh_list_pop(HEAP(p), p->handle, i, NULL));
+	WRITE(p, rc, posh_list_pop(HEAP(p), p->handle, i, NULL));
 	return rc ? failed(p, rc, "list assignment index out of range") : 0;
 }
 
@@ -128,7 +128,7 @@ set_rest(proxy_object *p, int64_t i, PyObject *x)
 	encoder_init(&e, p->heap);
 	rc = value_encode(p->heap, x, &v, &e);
 	if (rc == 0) {
-		CALL(rc, posh_list_set(HEAP(p), p->handle, i, &v));
+		WRITE(p, rc, posh_list_set(HEAP(p), p->handle, i, &v));
 		if (rc)
 			failed(p, rc, "list assignment index out of range");
 	}
@@ -144,7 +144,7 @@ set(proxy_object *p, int64_t i, PyObject *x)
 
 	if (UNLIKELY(!value_encode_scalar(x, &v)))
 		return set_rest(p, i, x);
-	CALL(rc, posh_list_set(HEAP(p), p->handle, i, &v));
+	WRITE(p, rc, posh_list_set(HEAP(p), p->handle, i, &v));
 	if (UNLIKELY(rc))
 		return failed(p, rc, "list assignment index out of range");
 	return 0;
@@ -236,7 +236,7 @@ append_rest(proxy_object *p, PyObject *x)
 	encoder_init(&e, p->heap);
 	rc = value_encode(p->heap, x, &v, &e);
 	if (rc == 0) {
-		CALL(rc, posh_list_append(HEAP(p), p->handle, &v));
+		WRITE(p, rc, posh_list_append(HEAP(p), p->handle, &v));
 		if (rc)
 			proxy_error(p, rc);
 	}
@@ -254,7 +254,7 @@ list_append(METHOD_ARGS)
 	if (UNLIKELY(nargs != 1 || kwnames))
 		return LIST_MISUSE("append");
 	if (LIKELY(value_encode_scalar(args[0], &v))) {
-		CALL(rc, posh_list_append(HEAP(p), p->handle, &v));
+		WRITE(p, rc, posh_list_append(HEAP(p), p->handle, &v));
 		if (UNLIKELY(rc))
 			return proxy_error(p, rc);
 	} else if (append_rest(p, args[0]) < 0) {
@@ -292,7 +292,7 @@ list_insert(METHOD_ARGS)
 	encoder_init(&e, p->heap);
 	rc = value_encode(p->heap, args[1], &v, &e);
 	if (rc == 0) {
-		CALL(rc, posh_list_insert(HEAP(p), p->handle, i, &v));
+		WRITE(p, rc, posh_list_insert(HEAP(p), p->handle, i, &v));
 		if (rc)
 			proxy_error(p, rc);
 	}
@@ -314,7 +314,7 @@ list_pop(METHOD_ARGS)
 		return LIST_MISUSE("pop");
 	if (nargs && index_argument(args[0], &i) < 0)
 		return NULL;
-	CALL(rc, posh_list_pop(HEAP(p), p->handle, i, &v));
+	WRITE(p, rc, posh_list_pop(HEAP(p), p->handle, i, &v));
 	if (rc) {
 		failed(p, rc,
 		       posh_list_len(HEAP(p), p->handle) == 0
@@ -340,7 +340,7 @@ extend(proxy_object *p, PyObject *iterable)
 	n = (size_t)PySequence_Fast_GET_SIZE(items);
 	v = value_encode_array(p->heap, PySequence_Fast_ITEMS(items), n, &e);
 	if (v && n) {
-		CALL(rc, posh_list_extend(HEAP(p), p->handle, v, n));
+		WRITE(p, rc, posh_list_extend(HEAP(p), p->handle, v, n));
 		if (rc)
 			proxy_error(p, rc);
 	}
@@ -377,7 +377,7 @@ list_clear(METHOD_ARGS)
 
 	if (nargs || kwnames)
 		return LIST_MISUSE("clear");
-	CALL(rc, posh_list_delete(HEAP(p), p->handle, 0, SIZE_MAX));
+	WRITE(p, rc, posh_list_delete(HEAP(p), p->handle, 0, SIZE_MAX));
 	if (rc)
 		return proxy_error(p, rc);
 	Py_RETURN_NONE;
@@ -449,8 +449,8 @@ fill(proxy_object *p, PyObject *iterable)
 	n = (size_t)PySequence_Fast_GET_SIZE(items);
 	v = value_encode_array(p->heap, PySequence_Fast_ITEMS(items), n, &e);
 	if (v) {
-		CALL(rc,
-		     posh_list_splice(HEAP(p), p->handle, 0, SIZE_MAX, v, n));
+		WRITE(p, rc,
+		      posh_list_splice(HEAP(p), p->handle, 0, SIZE_MAX, v, n));
 		if (rc)
 			proxy_error(p, rc);
 	}
@@ -480,7 +480,7 @@ list_init(PyObject *self, PyObject *args, PyObject *kwds)
 	}
 	if (n)
 		return fill(p, PyTuple_GET_ITEM(args, 0));
-	CALL(rc, posh_list_delete(HEAP(p), p->handle, 0, SIZE_MAX));
+	WRITE(p, rc, posh_list_delete(HEAP(p), p->handle, 0, SIZE_MAX));
 	return rc ? proxy_failed(p, rc) : 0;
 }
 

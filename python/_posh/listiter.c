@@ -5,16 +5,22 @@
  * in batches, and what is left of a batch is dropped when the list has
  * changed; batches grow while it doesn't, so that a loop which writes to
  * the list it goes over reads one element at a time.
+ *
+ * item[0 .. at-1] were given; of those it keeps the numbers (renew.h) and
+ * has NULL for the others.  item[at .. n-1] are to be given.  From n to
+ * used - 1 there are numbers of earlier batches, or NULL.
  */
 #include "list.h"
+#include "renew.h"
 
 enum { BATCH = 64, FIRST = 8 };
 
 typedef struct {
 	PyObject_HEAD proxy_object *list; /* strong; NULL when exhausted */
 	Py_ssize_t index;                 /* of the element that comes next */
-	uint64_t version;                 /* of the batch */
+	struct moment moment;             /* of the batch */
 	int at, n; /* next element of the batch, and its end */
+	int used;  /* items that are in use at all */
 	int size;  /* how many to read the next time */
 	PyObject *item[BATCH];
 } iter_object;
@@ -28,7 +34,7 @@ iter_new(PyTypeObject *type, proxy_object *list, Py_ssize_t index)
 		return NULL;
 	it->list = (proxy_object *)Py_NewRef((PyObject *)list);
 	it->index = index;
-	it->at = it->n = 0;
+	it->at = it->n = it->used = 0;
 	it->size = FIRST;
 	return (PyObject *)it;
 }
@@ -39,6 +45,7 @@ list_iter(PyObject *self)
 	return iter_new(posh_state->ListIterator, (proxy_object *)self, 0);
 }
 
+/* Forget what was to be given. */
 static void
 drop_batch(iter_object *it)
 {
@@ -47,7 +54,18 @@ drop_batch(iter_object *it)
 
 	it->at = it->n = 0;
 	for (; i < n; i++)
-		Py_DECREF(it->item[i]);
+		Py_CLEAR(it->item[i]);
+}
+
+static void
+drop_all(iter_object *it)
+{
+	int n = it->used;
+	int i;
+
+	it->at = it->n = it->used = 0;
+	for (i = 0; i < n; i++)
+		Py_XDECREF(it->item[i]);
 }
 
 static void
@@ -56,10 +74,58 @@ iter_dealloc(PyObject *self)
 	PyTypeObject *tp = Py_TYPE(self);
 	iter_object *it = (iter_object *)self;
 
-	drop_batch(it);
+	drop_all(it);
 	Py_XDECREF(it->list);
 	tp->tp_free(self);
 	Py_DECREF(tp);
+}
+
+/* Decode n values that are no objects, which runs nobody's code: 0 or -1. */
+static int
+decode_batch(iter_object *it, heap_object *heap, const struct posh_value *v,
+	     int n)
+{
+	PyObject **item = it->item;
+	int used = it->used;
+	PyObject *x = NULL;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		if (i < used && item[i]) {
+			x = item[i];
+			if (renew(x, &v[i]))
+				continue;
+			Py_DECREF(x);
+		}
+		x = value_decode_fast(heap, &v[i]);
+		item[i] = x;
+		if (UNLIKELY(!x)) {
+			it->n = i;
+			it->used = i < used ? used : i + 1;
+			return -1;
+		}
+	}
+	it->n = n;
+	it->used = n < used ? used : n;
+	return 0;
+}
+
+/* An object comes alone, and wrapping it may run anything. */
+static int
+decode_object(iter_object *it, heap_object *heap, const struct posh_value *v)
+{
+	PyObject *x = value_decode(heap, v);
+
+	if (!x)
+		return -1;
+	drop_batch(it);
+	if (it->used)
+		Py_XDECREF(it->item[0]);
+	else
+		it->used = 1;
+	it->item[0] = x;
+	it->n = 1;
+	return 0;
 }
 
 /* Read the next batch: how many, or -1.  Another thread may end the
@@ -69,19 +135,39 @@ read_batch(iter_object *it, proxy_object *p)
 {
 	struct posh_value v[BATCH];
 	int64_t n;
+	int rc;
 
-	CALL(n,
-	     posh_list_read(HEAP(p), p->handle, (size_t)it->index,
-			    (size_t)it->size, POSH_SCALARS, v, &it->version));
+	CALL(n, posh_list_read(HEAP(p), p->handle, (size_t)it->index,
+			       (size_t)it->size, POSH_SCALARS, v,
+			       &it->moment.version));
 	if (n < 0)
 		return proxy_failed(p, n);
 	drop_batch(it);
-	if (value_decode_array(p->heap, v, (size_t)n, it->item) < 0)
+	it->moment.writes = p->writes;
+	if (n == 1 && v[0].type == POSH_OBJECT)
+		rc = decode_object(it, p->heap, v);
+	else
+		rc = decode_batch(it, p->heap, v, (int)n);
+	if (rc < 0) {
+		drop_batch(it);
 		return -1;
-	it->at = 0;
-	it->n = (int)n;
+	}
 	it->size = it->size * 2 < BATCH ? it->size * 2 : BATCH;
 	return (int)n;
+}
+
+/* Give the next item of the batch. */
+static inline PyObject *
+give(iter_object *it)
+{
+	PyObject **item = &it->item[it->at++];
+	PyObject *x = *item;
+
+	it->index++;
+	if (Py_REFCNT(x) == 1 && renewable(x))
+		return Py_NewRef(x);
+	*item = NULL;
+	return x;
 }
 
 /* Go on behind the end of a batch. */
@@ -93,9 +179,9 @@ next_batch(iter_object *it)
 	int n = read_batch(it, p);
 
 	if (n > 0) {
-		it->index++;
-		x = it->item[it->at++];
+		x = give(it);
 	} else if (n == 0) {
+		drop_all(it);
 		Py_CLEAR(it->list);
 	}
 	Py_DECREF(p);
@@ -111,11 +197,8 @@ iter_next(PyObject *self)
 	if (UNLIKELY(!p))
 		return NULL;
 	if (LIKELY(it->at < it->n)) {
-		if (LIKELY(posh_object_version(HEAP(p), p->handle) ==
-			   it->version)) {
-			it->index++;
-			return it->item[it->at++];
-		}
+		if (LIKELY(!proxy_moved(p, &it->moment)))
+			return give(it);
 		drop_batch(it);
 		it->size = 1;
 	}

@@ -140,7 +140,7 @@ repeat_locked(proxy_object *p, size_t n, encoder *e)
 			return -1;
 	for (; i < (n - 1) * size; i++)
 		v[i] = v[i - size];
-	CALL(rc, posh_list_extend(HEAP(p), p->handle, v, (n - 1) * size));
+	WRITE(p, rc, posh_list_extend(HEAP(p), p->handle, v, (n - 1) * size));
 	return rc ? proxy_failed(p, rc) : 0;
 }
 
@@ -157,7 +157,7 @@ list_inplace_repeat(PyObject *self, Py_ssize_t n)
 	if (n > 0) {
 		rc = repeat_locked(p, (size_t)n, &e);
 	} else {
-		CALL(rc, posh_list_delete(HEAP(p), p->handle, 0, SIZE_MAX));
+		WRITE(p, rc, posh_list_delete(HEAP(p), p->handle, 0, SIZE_MAX));
 		if (rc)
 			proxy_error(p, rc);
 	}
@@ -272,7 +272,7 @@ static Py_ssize_t
 search_live(proxy_object *p, struct search *s)
 {
 	struct posh_value v[BATCH];
-	uint64_t version, first = 0;
+	uint64_t version, first = 0, writes = p->writes;
 	Py_ssize_t r;
 	int64_t n;
 
@@ -283,7 +283,7 @@ search_live(proxy_object *p, struct search *s)
 			return proxy_failed(p, n), ERROR;
 		if (s->at == 0)
 			first = version;
-		if (version != first) {
+		if (version != first || p->writes != writes) {
 			value_drop_array(p->heap, v, (size_t)n);
 			return MOVED;
 		}
@@ -372,8 +372,9 @@ list_remove(METHOD_ARGS)
 	s.x = args[0];
 	i = search(p, &s);
 	if (i >= 0) {
-		CALL(rc, posh_list_delete(HEAP(p), p->handle, (size_t)i,
-					  (size_t)i + 1));
+		WRITE(p, rc,
+		      posh_list_delete(HEAP(p), p->handle, (size_t)i,
+				       (size_t)i + 1));
 		if (rc)
 			proxy_error(p, rc);
 	}

@@ -125,8 +125,9 @@ splice(proxy_object *p, Py_ssize_t from, Py_ssize_t to, struct posh_value *v,
 {
 	int rc;
 
-	CALL(rc, posh_list_splice(HEAP(p), p->handle, (size_t)from, (size_t)to,
-				  v, n));
+	WRITE(p, rc,
+	      posh_list_splice(HEAP(p), p->handle, (size_t)from, (size_t)to, v,
+			       n));
 	return rc ? proxy_failed(p, rc) : 0;
 }
 
@@ -266,8 +267,9 @@ delete_locked(proxy_object *p, struct slice *s, encoder *e)
 	}
 	if (s->step != 1 && s->count > 1)
 		return rewrite(p, s, NULL, e);
-	CALL(rc, posh_list_delete(HEAP(p), p->handle, (size_t)s->start,
-				  (size_t)(s->start + s->count)));
+	WRITE(p, rc,
+	      posh_list_delete(HEAP(p), p->handle, (size_t)s->start,
+			       (size_t)(s->start + s->count)));
 	return rc ? proxy_failed(p, rc) : 0;
 }
 

@@ -75,7 +75,7 @@ permute(proxy_object *p, PyObject *order, uint64_t version)
 	for (i = 0; i < n; i++)
 		from[i] =
 			PyLong_AsSize_t(PyList_GET_ITEM(order, (Py_ssize_t)i));
-	CALL(rc, posh_list_permute(HEAP(p), p->handle, from, n, version));
+	WRITE(p, rc, posh_list_permute(HEAP(p), p->handle, from, n, version));
 	PyMem_Free(from);
 	if (rc == -ESTALE) {
 		PyErr_SetString(PyExc_ValueError, "list modified during sort");
@@ -88,10 +88,16 @@ static int
 sort_locked(proxy_object *p, PyObject *key, PyObject *reverse)
 {
 	uint64_t version = posh_object_version(HEAP(p), p->handle);
+	uint64_t writes = p->writes;
 	PyObject *list = list_snapshot(p);
 	PyObject *keys = list ? keys_of(list, key) : NULL;
 	PyObject *order = keys ? order_of(keys, reverse) : NULL;
-	int rc = order ? permute(p, order, version) : -1;
+	int rc = -1;
+
+	if (order && p->writes != writes)
+		PyErr_SetString(PyExc_ValueError, "list modified during sort");
+	else if (order)
+		rc = permute(p, order, version);
 
 	Py_XDECREF(list);
 	Py_XDECREF(keys);
@@ -162,10 +168,10 @@ list_reverse(METHOD_ARGS)
 			from[i] = (size_t)(n - 1 - i);
 		rc = -ENOMEM;
 		if (from)
-			CALL(rc,
-			     posh_list_permute(
-				     HEAP(p), p->handle, from, (size_t)n,
-				     posh_object_version(HEAP(p), p->handle)));
+			WRITE(p, rc,
+			      posh_list_permute(
+				      HEAP(p), p->handle, from, (size_t)n,
+				      posh_object_version(HEAP(p), p->handle)));
 	}
 	proxy_unlock(p);
 	PyMem_Free(from);

@@ -246,6 +246,7 @@ void error_set_key(PyObject *key);
 struct proxy_object {
 	PyObject_HEAD heap_object *heap; /* strong */
 	posh_handle handle;
+	uint64_t writes; /* of this process, tried ones included */
 	int64_t added;   /* dict: keys that this process put in, */
 	int64_t removed; /* and took out, since the proxy was made */
 	PyObject *weakrefs;
@@ -253,6 +254,27 @@ struct proxy_object {
 
 /* The posh_heap of a proxy. */
 #define HEAP(p) ((p)->heap->h)
+
+/* CALL for what changes the proxy's object.  Inside one's own monitor the
+ * version of an object stands still: there only the count tells. */
+#define WRITE(p, rc, call)                                                     \
+	do {                                                                   \
+		(p)->writes++;                                                 \
+		CALL(rc, call);                                                \
+	} while (0)
+
+/* When an object was read: proxy_moved() is true after it has changed. */
+struct moment {
+	uint64_t version;
+	uint64_t writes;
+};
+
+static inline bool
+proxy_moved(const proxy_object *p, const struct moment *m)
+{
+	return p->writes != m->writes ||
+	       posh_object_version(HEAP(p), p->handle) != m->version;
+}
 
 static inline bool
 is_list_proxy(module_state *st, PyObject *x)

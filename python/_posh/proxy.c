@@ -47,6 +47,7 @@ proxy_new(PyTypeObject *type, heap_object *heap, posh_handle o)
 	}
 	p->heap = (heap_object *)Py_NewRef((PyObject *)heap);
 	p->handle = o;
+	p->writes = 0;
 	p->added = p->removed = 0;
 	p->weakrefs = NULL;
 	if (UNLIKELY(heap_enter(heap, o, (PyObject *)p) < 0)) {
