@@ -63,16 +63,17 @@ struct posh_heap {
 	posh__half free_tid; /* where to look for a thread entry first */
 };
 
+/* What lies at a handle, if it is one: that may be checked later. */
 static inline void *
 posh__at(const struct posh_heap *h, uint64_t handle)
 {
-	return h->base + handle;
+	return (void *)((uintptr_t)h->base + handle);
 }
 
 static inline struct posh__object *
 posh__object(const struct posh_heap *h, uint64_t handle)
 {
-	return (struct posh__object *)(h->base + handle);
+	return (struct posh__object *)posh__at(h, handle);
 }
 
 /* Do bytes at this offset lie in the spans, where they may be read without a
