@@ -167,8 +167,10 @@ POSH_API int posh_heap_reap(posh_heap *h);
 /* Free the objects that only refer to each other: cycles, which counts do not
  * find.  Writers stand still meanwhile, readers do not.  Happens by itself
  * when twice as much is in use as after the last time.  Returns how many
- * objects were garbage. -ETIMEDOUT  as posh_heap_reap -ENOMEM     no private
- * memory for the marks Since 0.1. */
+ * objects were garbage.
+ *   -ETIMEDOUT  as posh_heap_reap
+ *   -ENOMEM     there is no private memory for the marks
+ * Since 0.1. */
 POSH_API int64_t posh_heap_collect(posh_heap *h);
 
 /* Verify every invariant of the heap while its writers stand still, and

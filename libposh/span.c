@@ -171,6 +171,32 @@ posh__span_closed(struct posh__self *self)
 	return false;
 }
 
+static void
+release(struct posh_heap *h, uint64_t n, uint64_t w)
+{
+	posh__store(posh__span_word(h, n), w);
+	POSH_STEP("span.7");
+	posh__span_mark(h, POSH__MAP_FREE, n);
+	if (n < posh__peek(&h->hdr->free_hint))
+		posh__store(&h->hdr->free_hint, n);
+}
+
+/* The span is claimed, as one whose pages are gone: get them again.  False:
+ * they are not to be had. */
+static bool
+refill(struct posh__self *self, uint64_t n)
+{
+	struct posh_heap *h = self->h;
+
+	if (posh__heap_populate(h, n << POSH__SPAN_BITS, POSH__SPAN)) {
+		release(h, n, PUNCHED);
+		return false;
+	}
+	posh__store(posh__span_word(h, n),
+		    POSH__SPAN_WORD(POSH__SPAN_CLAIMED, 0, self->tid, 0));
+	return true;
+}
+
 /* Claim span n; its bit goes, or stays with whoever has the span. */
 static bool
 enter(struct hunt *q, uint64_t n)
@@ -178,16 +204,15 @@ enter(struct hunt *q, uint64_t n)
 	struct posh_heap *h = q->self->h;
 	posh__word *word = posh__span_word(h, n);
 	uint64_t w = posh__load(word);
+	bool empty = w == PUNCHED;
 
-	if (w == PUNCHED &&
-	    posh__heap_populate(h, n << POSH__SPAN_BITS, POSH__SPAN))
-		return false; /* its pages are not to be had again */
-	if (open_to(q, w) && posh__cas(word, w,
-				       POSH__SPAN_WORD(POSH__SPAN_CLAIMED, 0,
-						       q->self->tid, 0))) {
+	if (open_to(q, w) &&
+	    posh__cas(word, w,
+		      POSH__SPAN_WORD(POSH__SPAN_CLAIMED, empty, q->self->tid,
+				      0))) {
 		POSH_STEP("span.2");
 		posh__span_unmark(h, POSH__MAP_FREE, n);
-		return true;
+		return !empty || refill(q->self, n);
 	}
 	if (POSH__SPAN_STATE(w) != POSH__SPAN_LIMBO &&
 	    POSH__SPAN_STATE(w) != POSH__SPAN_FREE) {
@@ -200,16 +225,6 @@ enter(struct hunt *q, uint64_t n)
 			posh__span_mark(h, POSH__MAP_FREE, n);
 	}
 	return false;
-}
-
-static void
-release(struct posh_heap *h, uint64_t n, uint64_t w)
-{
-	posh__store(posh__span_word(h, n), w);
-	POSH_STEP("span.7");
-	posh__span_mark(h, POSH__MAP_FREE, n);
-	if (n < posh__peek(&h->hdr->free_hint))
-		posh__store(&h->hdr->free_hint, n);
 }
 
 void
