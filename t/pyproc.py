@@ -8,6 +8,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -80,6 +81,7 @@ class ForkTest(unittest.TestCase):
                 posh.forkcall(sys.exit, 5): 5,
                 posh.forkcall(sys.exit): 0,
                 posh.forkcall(int, "12"): 12,
+                posh.forkcall(pow, 2, 40): 0,
             }
             statuses = posh.waitall(cases)
             devnull.close()
@@ -474,6 +476,20 @@ class TicketTest(unittest.TestCase):
         pickle.loads(data)
         self.assertLess(ticket[1], time.time() + _ticket.CLAIMED + 1)
         self.assertEqual(pickle.loads(data), [1])
+
+    def test_other_heap_of_that_name(self):
+        """nor is another heap taken for it that has its name now"""
+        with tempfile.TemporaryDirectory() as directory:
+            name = os.path.join(directory, "heap")
+            with posh.Heap(name, max_size=1 << 26) as heap:
+                data = pickle.dumps(heap.share([1]))
+                self.assertEqual(pickle.loads(data), [1])
+                heap.unlink()
+            del heap
+            gc.collect()
+            with posh.Heap(name, max_size=1 << 26):
+                with self.assertRaises(posh.StaleReferenceError):
+                    pickle.loads(data)
 
     def test_no_such_heap(self):
         """a heap that this process doesn't have is a clear error"""
