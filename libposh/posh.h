@@ -509,7 +509,9 @@ POSH_API int posh_dict_popitem(posh_heap *h, posh_handle o,
 POSH_API int posh_dict_clear(posh_heap *h, posh_handle o);
 
 /* Set n items: all or none.  item[2 k] is a key, item[2 k + 1] its value.
- * With POSH_REPLACE, everything else goes.  Since 0.1. */
+ * With POSH_REPLACE, everything else goes.
+ *   -EINVAL  as with lists; or with POSH_REPLACE, two keys are equal
+ * Since 0.1. */
 enum { POSH_REPLACE = 1 };
 POSH_API int posh_dict_update(posh_heap *h, posh_handle o,
 			      struct posh_value *item, size_t n,
