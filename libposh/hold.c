@@ -412,7 +412,7 @@ drop(struct posh__self *self, uint64_t object, bool checked)
 	if (POSH_RULE(DROP_FENCE))
 		posh__fence(); /* ORDER: store, fence, then read the count */
 	if (!POSH_RULE(ENTRY))
-		erase(h, e);
+		posh__store(e, POSH__HOLD_TOMB);
 	word = posh__block_word(h, object);
 	if (!word || POSH__LINKS(posh__load(word)) || !checked) {
 		erase(h, e);
