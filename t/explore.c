@@ -283,7 +283,7 @@ link_for_a_while(posh_heap *h)
 	explorer_still_begin();
 	set(h, other, 0, posh_object(x));
 	explorer_still_end();
-	lives(h, x, MARK_X);
+	must((int)posh_list_len(h, other));
 	explorer_still_begin();
 	set(h, other, 0, posh_int(0));
 	posh_object_drop(h, x);
