@@ -67,7 +67,8 @@ TREE_TESTS = \
 	%D%/readme.t \
 	%D%/steps.t \
 	%D%/symbols.t \
-	%D%/tree.t
+	%D%/tree.t \
+	%D%/twins.t
 
 dist_check_SCRIPTS = $(TREE_TESTS)
 
