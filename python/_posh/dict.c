@@ -56,6 +56,15 @@ dict_snapshot(proxy_object *p)
  * Items.
  */
 
+/* Encode a key that needs no encoder, texts first: false for others. */
+static inline bool
+key_scalar(PyObject *key, struct posh_value *k)
+{
+	if (LIKELY(PyUnicode_CheckExact(key)))
+		return value_encode_str(key, k) > 0;
+	return value_encode_scalar(key, k);
+}
+
 static Py_ssize_t
 dict_length(PyObject *self)
 {
@@ -120,7 +129,7 @@ dict_lookup(proxy_object *p, PyObject *key)
 {
 	struct posh_value k;
 
-	if (LIKELY(value_encode_scalar(key, &k)))
+	if (LIKELY(key_scalar(key, &k)))
 		return lookup(p, &k);
 	return lookup_rest(p, key);
 }
@@ -141,7 +150,7 @@ dict_contains(PyObject *self, PyObject *key)
 	struct posh_value k;
 	int rc;
 
-	if (UNLIKELY(!value_encode_scalar(key, &k)))
+	if (UNLIKELY(!key_scalar(key, &k)))
 		return contains_rest(p, key);
 	CALL(rc, posh_dict_get(HEAP(p), p->handle, &k, NULL));
 	if (LIKELY(rc == 0))
@@ -210,7 +219,7 @@ set(proxy_object *p, PyObject *key, PyObject *x)
 {
 	struct posh_value k, v;
 
-	if (LIKELY(value_encode_scalar(key, &k) && value_encode_scalar(x, &v)))
+	if (LIKELY(key_scalar(key, &k) && value_encode_scalar(x, &v)))
 		return set_direct(p, &k, &v);
 	return set_rest(p, key, x);
 }
