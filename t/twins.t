@@ -35,7 +35,7 @@ killer() { # rule
 	EPOCH | EPOCH_ORDER) echo "a fork, a drop" ;;
 	LIMBO) echo "blocks freed, and" ;;
 	UNDECIDED) echo "three lists" ;;
-	SEQ) echo "two lists" ;;
+	SEQ) echo "a list dies, not" ;;
 	ENTRY) echo "two drop" ;;
 	CLAIM) echo "two recover one at once" ;;
 	*) echo "a hold of" ;;
@@ -43,7 +43,7 @@ killer() { # rule
 }
 
 # What no program notices yet.
-known=" LIMBO RAW SEQ "
+known=" LIMBO RAW "
 
 table=
 for rule in $(sed -n 's/^	X(\([A-Z_]*\), .*/\1/p' \
