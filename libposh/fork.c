@@ -105,6 +105,7 @@ static void
 prepare_child(struct posh_heap *h)
 {
 	struct posh__self *self;
+	int rc;
 
 	if (posh__self_make(h, &self))
 		return;
@@ -115,7 +116,16 @@ prepare_child(struct posh_heap *h)
 	self->hookless = true;
 	posh__begin_write(self);
 	posh__holds_freeze(h);
-	if (posh__child_make(self)) {
+	rc = posh__child_make(self);
+	if (rc == -ENOMEM) {
+		/* Maybe there is room for the child's holds in what the dead
+		 * have. */
+		posh__holds_thaw(h);
+		posh__member_reap(self);
+		posh__holds_freeze(h);
+		rc = posh__child_make(self);
+	}
+	if (rc) {
 		posh__holds_thaw(h);
 		close(h->child_token);
 		h->child_token = -1;
