@@ -81,6 +81,14 @@ static uint64_t empty;
 static struct graph dice; /* the killer's */
 static long kills, stops, restarts, violations, generations;
 
+/* The machine lacks something that the test needs. */
+static void
+give_up(const char *what)
+{
+	tap_note("cannot go on: %s", what);
+	exit(3);
+}
+
 static void
 violated(const char *what)
 {
@@ -424,11 +432,11 @@ start(int i)
 	int end[2];
 
 	if (pipe2(end, O_CLOEXEC))
-		exit(3);
+		give_up(strerror(errno));
 	posh_fork_arm();
 	w->pid = fork();
 	if (w->pid < 0)
-		exit(3);
+		give_up(strerror(errno));
 	if (w->pid == 0) {
 		close(end[0]);
 		worker_main(i, seed, end[1]);
@@ -661,9 +669,10 @@ make_heap(uint64_t max_size)
 	struct posh_options opts = {sizeof(opts), max_size, 0, 0};
 	struct posh_stats st;
 	struct graph g;
+	int rc = posh_heap_create(&opts, &heap);
 
-	if (posh_heap_create(&opts, &heap))
-		exit(3);
+	if (rc)
+		give_up(posh_error_text(rc));
 	graph_join(&g, heap, 1);
 	posh_heap_stats(heap, &st, sizeof(st));
 	empty = st.live_bytes;

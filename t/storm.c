@@ -63,6 +63,14 @@ static uint64_t lottery;
 static char names[NAMES][NAME];
 static int nnames;
 
+/* The machine lacks something that the test needs. */
+static void
+give_up(const char *what)
+{
+	tap_note("cannot go on: %s", what);
+	exit(3);
+}
+
 static void
 at_step(const char *name)
 {
@@ -207,7 +215,7 @@ start(posh_heap *h, uint64_t seed, bool dies)
 	posh_fork_arm();
 	pid = fork();
 	if (pid < 0)
-		exit(3);
+		give_up(strerror(errno));
 	if (pid)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -364,9 +372,10 @@ make_heap(uint64_t *empty)
 	struct posh_stats st;
 	struct graph g;
 	posh_heap *h;
+	int rc = posh_heap_create(&opts, &h);
 
-	if (posh_heap_create(&opts, &h))
-		exit(3);
+	if (rc)
+		give_up(posh_error_text(rc));
 	graph_join(&g, h, 1);
 	posh_heap_stats(h, &st, sizeof(st));
 	*empty = st.live_bytes;
