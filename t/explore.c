@@ -227,12 +227,12 @@ new_and_drop(posh_heap *h)
 	posh_object_drop(h, new_list(h));
 }
 
-/* x goes; a text takes the block of its body, an object that of x. */
+/* x goes; a body takes the place of its body, an object that of x. */
 static void
 drop_and_reuse(posh_heap *h)
 {
 	posh_object_drop(h, x);
-	set(h, list, 0, text("a text, as long as a body of five is"));
+	append(h, other, posh_int(1));
 	posh_object_drop(h, new_list(h));
 }
 
@@ -241,8 +241,7 @@ setup_own(posh_heap *o, posh_heap *const *m)
 {
 	posh_handle made = new_list(m[0]);
 
-	list = new_list(o);
-	append(m[0], list, posh_int(0));
+	other = new_list(o);
 	x = made;
 	append(m[0], x, posh_int(MARK_X));
 }

@@ -516,6 +516,19 @@ on_access(const volatile void *p, enum posh__access kind)
 		on_use(p, u, kind);
 }
 
+/* Memory that nobody else looks at is written without an access; a death
+ * here tells what was. */
+static void
+on_step(const char *name)
+{
+	(void)name;
+	if (!watching || observing)
+		return;
+	accesses++;
+	if (!still)
+		point(false, true);
+}
+
 static void
 on_wait(const volatile void *p, uint32_t seen, bool timed)
 {
@@ -645,6 +658,7 @@ inspect(void)
 		rc = deaths ? posh_heap_reap(observer) : 0;
 		watching = false;
 		posh__access = NULL;
+		posh__step = NULL;
 		if (rc < 0)
 			explorer_fail("reap: %s", posh_error_text(rc));
 		if (!failed && posh_heap_check(observer, report, NULL) < 0)
@@ -654,6 +668,7 @@ inspect(void)
 	}
 	observing = watching = false;
 	posh__access = NULL;
+	posh__step = NULL;
 }
 
 /* One execution from beginning to end; false: something was wrong. */
@@ -674,6 +689,7 @@ execute(void)
 		prepare_actor(i);
 	watching = true;
 	posh__access = on_access;
+	posh__step = on_step;
 	while (!failed) {
 		next = chosen_next >= 0 ? chosen_next : next_actor();
 		chosen_next = -1;
@@ -685,6 +701,7 @@ execute(void)
 		inspect();
 	watching = false;
 	posh__access = NULL;
+	posh__step = NULL;
 	if (depth > most)
 		most = depth;
 	return !failed;

@@ -42,7 +42,9 @@ killer() { # rule
 	esac
 }
 
-# What no program notices yet.
+# What no program notices yet: of LIMBO, because spans are small worlds of
+# their own here; of RAW, because a block that was taken apart has no values
+# left that a former kind could mislead to.
 known=" LIMBO RAW "
 
 table=
