@@ -14,12 +14,23 @@
 #include "actor.h"
 #include "posh.h"
 
+/* Without the handlers of pthread_atfork. */
+static pid_t
+raw_fork(void)
+{
+#ifdef SYS_fork
+	return (pid_t)syscall(SYS_fork);
+#else
+	return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+#endif
+}
+
 static pid_t
 split(unsigned how)
 {
 	if (how & ACTOR_ARMED)
 		posh_fork_arm();
-	return how & ACTOR_RAW ? (pid_t)syscall(SYS_fork) : fork();
+	return how & ACTOR_RAW ? raw_fork() : fork();
 }
 
 void

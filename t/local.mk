@@ -93,7 +93,7 @@ TESTS += $(check_PROGRAMS) $(TREE_TESTS)
 if ENABLE_PYTHON
 TESTS += $(PYTHON_TESTS)
 endif
-EXTRA_DIST += $(PYTHON_TESTS) %D%/tap.py %D%/twin.py
+EXTRA_DIST += $(PYTHON_TESTS) %D%/aarch64.sh %D%/tap.py %D%/twin.py
 
 # What takes minutes: the same tests, told to be long.
 SOAK_LIMIT = 3600
