@@ -367,8 +367,9 @@ POSH_API int posh_object_unlock(posh_heap *h, posh_handle o);
 /* Does the calling thread have the monitor?  Since 0.1. */
 POSH_API bool posh_object_locked(posh_heap *h, posh_handle o);
 
-/* Return a number that is another one after each change of the object's
- * own slots.  Since 0.1. */
+/* Return a number that is another one after each change of the object's own
+ * slots; changes that the calling thread makes inside the monitor count as one
+ * until it leaves.  Since 0.1. */
 POSH_API uint64_t posh_object_version(posh_heap *h, posh_handle o);
 
 /*
