@@ -23,7 +23,7 @@ posh__span_word(const struct posh_heap *h, uint64_t n)
 static inline struct posh__span *
 posh__span_at(const struct posh_heap *h, uint64_t n)
 {
-	return (struct posh__span *)(h->base + (n << POSH__SPAN_BITS));
+	return (struct posh__span *)posh__at(h, n << POSH__SPAN_BITS);
 }
 
 /* The bit maps: hints, where to look first. */
