@@ -8,6 +8,12 @@
 
 #include "dict.h"
 
+static int
+read_len(struct posh__self *self, uint64_t dict, void *arg)
+{
+	return posh__dview(self->h, dict, arg);
+}
+
 int64_t
 posh_dict_len(posh_heap *h, posh_handle o)
 {
@@ -20,15 +26,13 @@ posh_dict_len(posh_heap *h, posh_handle o)
 	if (rc)
 		return rc;
 	rc = posh__object_is(h, o, POSH__KIND_DICT);
-	while (rc == 0) {
-		bool even = posh__seq_even(p, &seq);
-		int bad = posh__dview(h, o.off, &v);
-
-		if (posh__seq_same(p, seq) && (!bad || even)) {
-			rc = bad ? -EUCLEAN : 0;
-			break;
-		}
+	if (rc == 0 && posh__seq_even(p, &seq) &&
+	    posh__dview(h, o.off, &v) == 0 && posh__seq_same(p, seq)) {
+		posh__leave(self);
+		return v.live;
 	}
+	if (rc == 0)
+		rc = posh__read(self, o.off, read_len, &v);
 	posh__leave(self);
 	return rc ? rc : (int64_t)v.live;
 }

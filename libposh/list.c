@@ -242,11 +242,20 @@ stale_body(struct posh_heap *h, uint64_t list, uint64_t *len, bool *bad)
 	return b;
 }
 
+static int
+read_len(struct posh__self *self, uint64_t list, void *arg)
+{
+	bool bad;
+
+	stale_body(self->h, list, arg, &bad);
+	return bad ? -EAGAIN : 0;
+}
+
 int64_t
 posh_list_len(posh_heap *h, posh_handle o)
 {
 	struct posh__self *self;
-	struct posh__object *p;
+	struct posh__object *p = posh__object(h, o.off);
 	uint64_t len, seq;
 	bool bad;
 	int rc = posh__enter_read(h, &self);
@@ -254,18 +263,15 @@ posh_list_len(posh_heap *h, posh_handle o)
 	if (rc)
 		return rc;
 	rc = posh__object_is(h, o, POSH__KIND_LIST);
-	p = posh__object(h, o.off);
-	while (rc == 0) {
-		bool even = posh__seq_even(p, &seq);
-
+	if (rc == 0 && posh__seq_even(p, &seq)) {
 		stale_body(h, o.off, &len, &bad);
-		/* A length is one word: during a write it is the one before
-		 * or after, or a writer's, who is asking. */
-		if (posh__seq_same(p, seq) && (!bad || even)) {
-			rc = bad ? -EUCLEAN : 0;
-			break;
+		if (!bad && posh__seq_same(p, seq)) {
+			posh__leave(self);
+			return (int64_t)len;
 		}
 	}
+	if (rc == 0)
+		rc = posh__read(self, o.off, read_len, &len);
 	posh__leave(self);
 	return rc ? rc : (int64_t)len;
 }
