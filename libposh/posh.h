@@ -559,8 +559,12 @@ POSH_API int64_t posh_tuple_len(posh_heap *h, posh_handle o);
 POSH_API int posh_tuple_get(posh_heap *h, posh_handle o, size_t i,
 			    struct posh_value *out);
 
-/* Set element i of a tuple that was made with POSH_NEW (its size), while
- * nobody else can see it.  Since 0.1. */
+/* Set element i of a tuple that was made with POSH_NEW (its size) or without
+ * elements.  To read one that is not set is -EUCLEAN: nobody else should see
+ * the tuple yet.
+ *   -EEXIST  it was set already
+ *   -ERANGE
+ * Since 0.1. */
 POSH_API int posh_tuple_init(posh_heap *h, posh_handle o, size_t i,
 			     struct posh_value *v);
 

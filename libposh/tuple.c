@@ -115,10 +115,18 @@ posh_tuple_init(posh_heap *h, posh_handle o, size_t i, struct posh_value *v)
 	rc = tuple_at(h, o, &t);
 	if (rc == 0 && i >= posh__load(&t->length))
 		rc = -ERANGE;
-	if (rc == 0 && posh__load(&t->slot[i]) != POSH__EMPTY)
-		rc = -EEXIST;
 	if (rc == 0)
-		rc = posh__value_encode(self, v, &t->slot[i]);
+		rc = posh__value_encode(self, v, &self->t->val[0]);
+	if (rc == 0)
+		rc = posh__lock(self, o.off, -1);
+	if (rc == 0) {
+		if (posh__load(&t->slot[i]) != POSH__EMPTY)
+			rc = -EEXIST;
+		else
+			posh__slot_set(self, o.off, &t->slot[i], 0);
+		posh__unlock(self, o.off);
+	}
+	posh__release(self);
 	posh__leave(self);
 	return rc;
 }

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -33,7 +34,8 @@ enum {
 	MAX_POINTS = 1 << 16,
 	MAX_ACCESSES = 4000000, /* of an execution: then nobody gets on */
 	MAX_IDLE = 50,
-	GUESSES = 2000, /* schedules at random, to learn what is shared */
+	GUESSES = 2000, /* schedules at random, to learn what is shared; */
+	FEW = 100,      /* so many where nobody is preempted */
 	MAX_BACK = 64,  /* stores held back */
 	OBSERVER = 15,  /* its bit among the actors */
 };
@@ -175,7 +177,7 @@ static ucontext_t scheduler;
 static int current, chosen_next;
 static unsigned preemptions, deaths, max_preemptions, max_deaths, idle, still;
 static long accesses;
-static bool failed, watching, observing, died[POSH__MEMBERS];
+static bool failed, watching, observing, died[POSH__MEMBERS], steps_alone;
 static bool restart;  /* a word turned out to be shared */
 static bool guessing; /* nobody knows yet which: any word may be */
 static char why[300];
@@ -492,7 +494,7 @@ on_use(const volatile void *p, struct use *u, enum posh__access kind)
 	note_use(u, (unsigned)current, kind);
 	if (!still && a->again < 2 && (guessing || replaying || witnessed(u)))
 		point(guessing || replaying || contended(u),
-		      kind != POSH__ACCESS_LOAD);
+		      kind != POSH__ACCESS_LOAD && !steps_alone);
 	if (kind == POSH__ACCESS_RMW && (const volatile char *)p >= heap &&
 	    (const volatile char *)p < heap + heap_bytes)
 		bring_out(a);
@@ -722,6 +724,12 @@ explorer_fail(const char *fmt, ...)
 		yield();
 }
 
+bool
+explorer_died(unsigned i)
+{
+	return died[member[i]->index];
+}
+
 void
 explorer_still_begin(void)
 {
@@ -806,12 +814,14 @@ share_mapping(posh_heap *h)
 static void
 open_world(unsigned nmembers)
 {
-	struct posh_options opts = {sizeof(opts), POSH__MIN_SIZE, 0600,
+	struct posh_options opts = {sizeof(opts), program->max_size, 0600,
 				    POSH_CREATE | POSH_EXCLUSIVE};
 	char name[40];
 	unsigned i;
 	int rc;
 
+	if (!opts.max_size)
+		opts.max_size = POSH__MIN_SIZE;
 	snprintf(name, sizeof(name), "explore-%ld", (long)getpid());
 	rc = posh_heap_open(name, &opts, &observer);
 	need(rc == 0, posh_error_text(rc));
@@ -886,24 +896,27 @@ seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-bool
-explorer_run(const struct explorer_program *p, bool in_full,
-	     struct explorer_result *out)
+static bool
+guess_schedules(void)
 {
-	double begin = seconds();
-	bool right;
-	int i;
+	int i, n = max_preemptions ? GUESSES : FEW;
+	bool right = true;
 
-	memset(out, 0, sizeof(*out));
-	make_world(p);
-	max_preemptions = in_full ? p->long_preemptions : p->preemptions;
-	max_deaths = in_full ? p->long_deaths : p->deaths;
 	guessing = true;
-	for (right = true, i = 0; right && i < GUESSES; i++)
+	for (i = 0; right && i < n; i++)
 		right = execute();
 	guessing = false;
-	for (restart = right; restart && right;) {
-		out->executions = out->dead = 0;
+	return right;
+}
+
+/* All schedules, once more whenever a word turns out to be shared. */
+static bool
+search(struct explorer_result *out)
+{
+	bool right = true;
+
+	for (restart = true; restart && right;) {
+		out->executions = out->dead = out->pairs = 0;
 		out->searches++;
 		known = most = 0;
 		restart = false;
@@ -911,8 +924,24 @@ explorer_run(const struct explorer_program *p, bool in_full,
 			right = execute();
 			out->executions++;
 			out->dead += deaths > 0;
+			out->pairs += deaths > 1;
 		} while (right && !restart && advance());
 	}
+	return right;
+}
+
+static bool
+explore(const struct explorer_program *p, bool in_full,
+	struct explorer_result *out)
+{
+	double begin = seconds();
+	bool right;
+
+	make_world(p);
+	max_preemptions = in_full ? p->long_preemptions : p->preemptions;
+	max_deaths = in_full ? p->long_deaths : p->deaths;
+	steps_alone = p->steps && !in_full;
+	right = guess_schedules() && search(out);
 	out->shared = nshared;
 	out->points = most;
 	out->seconds = seconds() - begin;
@@ -921,6 +950,33 @@ explorer_run(const struct explorer_program *p, bool in_full,
 		print_schedule();
 	}
 	return right;
+}
+
+bool
+explorer_run(const struct explorer_program *p, bool in_full,
+	     struct explorer_result *out)
+{
+	int end[2], status = 0;
+	pid_t pid;
+	bool right;
+
+	memset(out, 0, sizeof(*out));
+	if (pipe(end))
+		return false;
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		right = explore(p, in_full, out);
+		if (write(end[1], out, sizeof(*out)) != sizeof(*out))
+			_exit(2);
+		fflush(stdout);
+		_exit(right ? 0 : 1);
+	}
+	close(end[1]);
+	if (read(end[0], out, sizeof(*out)) != sizeof(*out))
+		printf("# it said nothing\n");
+	close(end[0]);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
 /*
@@ -976,7 +1032,9 @@ where(const volatile void *p, char *buf, size_t n)
 						      32),
 				 (unsigned long long)span,
 				 (unsigned long long)(off - s->blocks_off) %
-					 (uint32_t)s->word0);
+					 ((uint32_t)s->word0
+						  ? (uint32_t)s->word0
+						  : 1));
 	}
 }
 

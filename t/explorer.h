@@ -5,8 +5,9 @@
  * that are coroutines of this process.  Ahead of each access to memory that
  * another actor uses too, the explorer may go on with another actor, as
  * often as the bound on preemptions allows, or let the actor's process die
- * there.  All such schedules are run, one after the other, from the same
- * state of memory; what fails is printed, and can be run again.
+ * there, as at each POSH_STEP.  All such schedules are run, one after the
+ * other, from the same state of memory; what fails is printed, and can be run
+ * again.
  *
  * A preemption ahead of an access to memory that only one actor uses leads
  * to nothing new, and is left out.  Which memory that is, is found out by
@@ -60,28 +61,35 @@ struct explorer_program {
 	struct explorer_actor actor[EXPLORER_ACTORS]; /* ends with run NULL */
 	unsigned preemptions, deaths;                 /* bounds */
 	unsigned long_preemptions, long_deaths;       /* if there is time */
+	bool steps;        /* deaths at each POSH_STEP alone, unless in full */
+	uint64_t max_size; /* of the heap; 0: the smallest */
 };
 
 struct explorer_result {
 	long executions; /* of the last search, which knew all shared words */
 	long dead;       /* of these, with a death */
+	long pairs;      /* of these, with more than one */
 	long searches;
 	unsigned shared; /* words */
 	unsigned points; /* most in an execution */
 	double seconds;
 };
 
-/* Run all schedules.  False: one failed, and was printed.  Once in the life
- * of a process. */
+/* Run all schedules, in a process of its own.  False: one failed, and was
+ * printed. */
 bool explorer_run(const struct explorer_program *p, bool in_full,
 		  struct explorer_result *out);
 
-/* Run one schedule as it was printed, and print every access. */
+/* Run one schedule as it was printed, and print every access.  Once in the
+ * life of a process. */
 bool explorer_replay(const struct explorer_program *p, const char *schedule);
 
 /* What an actor, or a check, finds is wrong. */
 void explorer_fail(const char *fmt, ...)
 	__attribute__((__format__(__printf__, 1, 2)));
+
+/* In a check: did the member die? */
+bool explorer_died(unsigned member);
 
 /* From here to the end, in the actor that calls: nobody else goes on, and
  * nobody dies. */

@@ -46,6 +46,7 @@ C_TESTS = \
 	%D%/lock.t \
 	%D%/member-crash.t \
 	%D%/member.t \
+	%D%/pairs.t \
 	%D%/reboot.t \
 	%D%/refs.t \
 	%D%/soak.t \
@@ -56,6 +57,10 @@ C_TESTS = \
 check_PROGRAMS += $(C_TESTS)
 LDADD = %D%/libtap.a libposh/libposh-check.la
 # It brings its own malloc: not for an archive.
+%C%_crash_t_SOURCES = %D%/crash.c %D%/scenario.c %D%/scenario.h %D%/world.c \
+	%D%/world.h
+%C%_pairs_t_SOURCES = %D%/pairs.c %D%/explorer.c %D%/explorer.h \
+	%D%/scenario.c %D%/scenario.h %D%/world.c %D%/world.h
 %C%_explore_t_SOURCES = %D%/explore.c %D%/explorer.c %D%/explorer.h
 %C%_fuzz_t_SOURCES = %D%/fuzz.c fuzz/fuzz.h fuzz/image.c fuzz/visit.c
 

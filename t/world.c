@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/* world.c - a little heap for crash tests. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "world.h"
+
+static void
+must(int rc)
+{
+	if (rc < 0)
+		exit(3);
+}
+
+struct posh_value
+world_text(const char *text)
+{
+	return posh_utf8(text, strlen(text));
+}
+
+void
+world_set(posh_heap *h, posh_handle dict, const char *key, struct posh_value v)
+{
+	struct posh_value k = world_text(key);
+
+	must(posh_dict_set(h, dict, &k, &v));
+}
+
+void
+world_append(posh_heap *h, posh_handle list, struct posh_value v)
+{
+	must(posh_list_append(h, list, &v));
+}
+
+void
+world_graph(posh_heap *h, posh_handle list, int depth)
+{
+	struct posh_value v;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		world_append(h, list, world_text("a text that is boxed"));
+		if (!depth)
+			continue;
+		v = posh_fresh(POSH_KIND_LIST);
+		must(posh_list_append(h, list, &v));
+		world_graph(h, v.object, depth - 1);
+	}
+}
+
+void
+world_make(struct world *w)
+{
+	posh_heap *h = w->h;
+	posh_handle root = posh_heap_place(h, POSH_ROOT);
+	int i;
+
+	must(posh_list_new(h, &w->list));
+	must(posh_dict_new(h, &w->dict));
+	must(posh_list_new(h, &w->own));
+	must(posh_class_intern(h, "crash.Dog", &w->cls));
+	must(posh_instance_new(h, w->cls, 4, &w->inst));
+	world_set(h, root, "list", posh_object(w->list));
+	world_set(h, root, "dict", posh_object(w->dict));
+	world_set(h, root, "instance", posh_object(w->inst));
+	for (i = 0; i < 4; i++) {
+		world_append(h, w->list, posh_int(i));
+		world_append(h, w->list, world_text("an element of the list"));
+	}
+	world_append(h, w->list, posh_fresh(POSH_KIND_DICT));
+	world_set(h, w->dict, "a", posh_int(1));
+	world_set(h, w->dict, "the second key", world_text("the second value"));
+	world_set(h, w->dict, "third", posh_fresh(POSH_KIND_LIST));
+	world_graph(h, w->own, 0);
+}
+
+void
+world_garbage(const struct world *w)
+{
+	posh_heap *h = w->h;
+	posh_handle l, d, o, x;
+	struct posh_value v;
+
+	must(posh_list_new(h, &l));
+	must(posh_dict_new(h, &d));
+	must(posh_instance_new(h, w->cls, 3, &o));
+	world_append(h, l, posh_object(l));
+	world_append(h, l, posh_object(d));
+	world_append(h, l, world_text("a text in the garbage"));
+	world_set(h, d, "an instance", posh_object(o));
+	v = posh_object(l);
+	must(posh_instance_set(h, o, 0, &v));
+	v = posh_object(o);
+	must(posh_instance_set(h, o, 1, &v));
+	must(posh_instance_extra(h, o, 1, &x));
+	world_set(h, x, "round", posh_object(d));
+	posh_object_drop(h, x);
+	posh_object_drop(h, l);
+	posh_object_drop(h, d);
+	posh_object_drop(h, o);
+}
+
+void
+world_soil(const struct world *w)
+{
+	posh_heap *h = w->h;
+	struct posh_value v[6] = {world_text("the first text of all"),
+				  posh_int(3),
+				  world_text("the third text of all"),
+				  world_text("the fourth text of all"),
+				  posh_fresh(POSH_KIND_LIST),
+				  posh_none()};
+	posh_handle l, d, o;
+	int i;
+
+	must(posh_list_new(h, &l));
+	must(posh_dict_new(h, &d));
+	must(posh_instance_new(h, w->cls, 40, &o));
+	for (i = 0; i < 9; i++)
+		must(posh_list_extend(h, l, v, 6));
+	must(posh_list_insert(h, l, 7, &v[0]));
+	must(posh_list_delete(h, l, 20, 40));
+	for (i = 0; i < 40; i++) {
+		v[1].i = i;
+		must(posh_dict_set(h, d, &v[1], &v[0]));
+	}
+	must(posh_dict_update(h, d, v, 2, 0));
+	must(posh_dict_pop(h, d, &v[0], NULL));
+	must(posh_instance_set(h, o, 39, &v[0]));
+	posh_object_drop(h, l);
+	posh_object_drop(h, d);
+	posh_object_drop(h, o);
+}
+
+/*
+ * Digest
+ */
+
+static uint64_t digest_of(posh_heap *h, const struct posh_value *v, int depth);
+
+static uint64_t
+mix(uint64_t a, uint64_t b)
+{
+	a ^= b + UINT64_C(0x9e3779b97f4a7c15) + (a << 6) + (a >> 2);
+	return a * UINT64_C(0xff51afd7ed558ccd);
+}
+
+static uint64_t
+digest_array(posh_heap *h, struct posh_value *v, int64_t n, int depth)
+{
+	uint64_t d = (uint64_t)n;
+	int64_t i;
+
+	/* Data lies in the thread's buffer: first what is there. */
+	for (i = 0; i < n; i++)
+		if (v[i].type != POSH_OBJECT)
+			d = mix(d, mix((uint64_t)i, digest_of(h, &v[i], 0)));
+	for (i = 0; i < n; i++)
+		if (v[i].type == POSH_OBJECT) {
+			d = mix(d,
+				mix((uint64_t)i, digest_of(h, &v[i], depth)));
+			posh_object_drop(h, v[i].object);
+		}
+	free(v);
+	return d;
+}
+
+static uint64_t
+digest_instance(posh_heap *h, posh_handle o)
+{
+	struct posh_value v;
+	uint64_t d = 5;
+	size_t i;
+
+	for (i = 0; i < 4; i++)
+		if (posh_instance_get(h, o, i, &v) == 0) {
+			d = mix(d, mix(i, digest_of(h, &v, 3)));
+			if (v.type == POSH_OBJECT)
+				posh_object_drop(h, v.object);
+		}
+	return d;
+}
+
+static uint64_t
+digest_object(posh_heap *h, const struct posh_value *v, int depth)
+{
+	struct posh_value *all = NULL;
+	int64_t n;
+
+	switch (v->kind) {
+	case POSH_KIND_INSTANCE:
+		return digest_instance(h, v->object);
+	case POSH_KIND_LIST:
+		n = posh_list_snapshot(h, v->object, &all, NULL);
+		break;
+	case POSH_KIND_DICT:
+		n = posh_dict_snapshot(h, v->object, &all, NULL);
+		n = n < 0 ? n : 2 * n;
+		break;
+	default:
+		return v->kind;
+	}
+	return n < 0 ? (uint64_t)n
+		     : mix(v->kind, digest_array(h, all, n, depth - 1));
+}
+
+static uint64_t
+digest_of(posh_heap *h, const struct posh_value *v, int depth)
+{
+	uint64_t d = v->type;
+	size_t i;
+
+	switch (v->type) {
+	case POSH_STR:
+		for (i = 0; i < v->size * v->width; i++)
+			d = mix(d, ((const uint8_t *)v->data)[i]);
+		return d;
+	case POSH_OBJECT:
+		return depth > 0 ? mix(d, digest_object(h, v, depth)) : d;
+	case POSH_TUPLE:
+	case POSH_BYTES:
+		return mix(d, v->size);
+	default:
+		return mix(d, (uint64_t)v->i);
+	}
+}
+
+uint64_t
+world_digest(posh_heap *h)
+{
+	struct posh_value v = posh_object(posh_heap_place(h, POSH_ROOT));
+
+	v.kind = POSH_KIND_DICT;
+	return digest_of(h, &v, 6);
+}
+
+uint64_t
+world_clear(posh_heap *h, uint64_t *suspects)
+{
+	struct posh_stats st;
+
+	posh_dict_clear(h, posh_heap_place(h, POSH_ROOT));
+	posh_dict_clear(h, posh_heap_place(h, POSH_CLASSES));
+	posh_heap_reap(h);
+	posh_heap_collect(h);
+	if (posh_heap_stats(h, &st, sizeof(st)))
+		return 0;
+	*suspects = st.suspects;
+	return st.live_bytes;
+}
