@@ -43,7 +43,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "quiesce.h"
 #include "ref.h"
@@ -63,7 +62,8 @@ enum {
 	LARGE = 64, /* spans: freeing a run of these is worth a look */
 	FRONT = sizeof(struct posh__span), /* ahead of the state words */
 	RUN_OFF = (FRONT + 8 + 15) & ~15,
-	ROUNDS = 1000, /* of waiting for memory */
+	ROUNDS = 1000, /* of waiting for memory, */
+	NAP = 100000,  /* ns, between them */
 	LOOKS = 1000,  /* at orphans */
 };
 
@@ -512,7 +512,6 @@ melt(struct posh__self *self)
 static bool
 make_way(struct posh__self *self, unsigned *round)
 {
-	struct timespec moment = {0, 100000};
 	unsigned r = (*round)++;
 	bool any = false;
 
@@ -526,7 +525,7 @@ make_way(struct posh__self *self, unsigned *round)
 		return true;
 	posh__begin(self, 3);
 	if (posh__span_closed(self))
-		nanosleep(&moment, NULL);
+		posh__pause(NAP);
 	else
 		*round = ROUNDS; /* all that there is: the last try */
 	return true;

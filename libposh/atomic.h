@@ -31,8 +31,9 @@ _Static_assert(sizeof(unsigned int) == 4, "a lock word has 32 bits");
 enum posh__access {
 	POSH__ACCESS_LOAD,
 	POSH__ACCESS_STORE,
-	POSH__ACCESS_RMW,   /* a read-modify-write, successful or not */
-	POSH__ACCESS_FENCE, /* a full one: of no address */
+	POSH__ACCESS_RMW,     /* a read-modify-write, successful or not */
+	POSH__ACCESS_FENCE,   /* a full one: of no address */
+	POSH__ACCESS_BARRIER, /* one that every thread makes: of no address */
 };
 
 #ifdef POSH_CHECK

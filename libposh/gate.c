@@ -25,8 +25,6 @@
  */
 #include "config.h"
 
-#include <time.h>
-
 #include "gate.h"
 #include "lock.h"
 #include "quiesce.h"
@@ -91,7 +89,6 @@ int
 posh__gate_shut(struct posh__self *self)
 {
 	struct posh_heap *h = self->h;
-	struct timespec nap = {0, NAP};
 	int i;
 
 	/* Two that shut it at once: the second waits outside, or the first
@@ -108,7 +105,7 @@ posh__gate_shut(struct posh__self *self)
 	for (i = 0; i < ROUNDS; i++) {
 		if (!anybody_inside(self, i % 10 == 9))
 			return 0;
-		nanosleep(&nap, NULL);
+		posh__pause(NAP);
 	}
 	posh__gate_open(self);
 	return -ETIMEDOUT;

@@ -44,7 +44,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "attach.h"
@@ -79,12 +78,11 @@ posh__byte_lock(int fd, int64_t byte)
 int
 posh__byte_wait(int fd, int64_t byte, int ms)
 {
-	struct timespec moment = {0, 200000};
 	int tries = 5 * ms, rc;
 
 	/* Not by F_OFD_SETLKW, which waits for ever. */
 	while ((rc = posh__byte_lock(fd, byte)) == -EAGAIN && tries-- > 0)
-		nanosleep(&moment, NULL);
+		posh__pause(200000);
 	return rc;
 }
 
@@ -253,7 +251,6 @@ static void
 leave(struct posh__self *self)
 {
 	struct posh_heap *h = self->h;
-	struct timespec moment = {0, 1000000};
 	struct posh__self *other;
 	int tries = 1000;
 	uint64_t state;
@@ -271,7 +268,7 @@ leave(struct posh__self *self)
 	posh__begin_write(self);
 	/* Who looks whether we are dead has us claimed for a moment. */
 	while (posh__recover(self, h->index, true) && tries-- > 0)
-		nanosleep(&moment, NULL);
+		posh__pause(1000000);
 	/* That gave the thread's entry back as well: it may be another's. */
 	if (tries < 0)
 		return;

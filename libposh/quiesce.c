@@ -49,6 +49,7 @@ bool
 posh__barrier(void)
 {
 	posh__fence();
+	POSH_ACCESS(NULL, BARRIER);
 	return membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED) == 0;
 }
 

@@ -194,6 +194,9 @@ void posh__wake(posh__half *w, int n);
  * moments only. */
 void posh__nap(posh__half *w, uint32_t seen);
 
+/* Wait so many nanoseconds, inside the call. */
+void posh__pause(int64_t ns);
+
 /* Wait a moment for the bits to go: true when they have. */
 bool posh__spin(const posh__half *w, uint32_t mask, unsigned rounds);
 

@@ -67,6 +67,20 @@ posh__nap(posh__half *w, uint32_t seen)
 	futex(w, FUTEX_WAIT, seen, &timeout);
 }
 
+void
+posh__pause(int64_t ns)
+{
+	struct timespec moment = {0, (long)ns};
+
+#ifdef POSH_CHECK
+	if (posh__wait_hook) {
+		posh__wait_hook(NULL, 0, true);
+		return;
+	}
+#endif
+	nanosleep(&moment, NULL);
+}
+
 static void
 relax(void)
 {

@@ -15,6 +15,7 @@
 #include "attach.h"
 #include "dict.h"
 #include "explorer.h"
+#include "gate.h"
 #include "tap.h"
 
 /* What the programs work with, made by their setup. */
@@ -629,6 +630,114 @@ check_blocks(posh_heap *o)
 }
 
 /*
+ * The gate, and the collector
+ */
+
+/* While the gate is shut nothing of the list changes. */
+static void
+shut_and_look(posh_heap *h)
+{
+	struct posh__object *o = posh__object(h, list.off);
+	struct posh__self *self;
+	uint64_t seq, len, body;
+
+	must(posh__enter_write(h, &self));
+	must(posh__gate_shut(self));
+	seq = posh__load(&o->seq);
+	body = posh__load(&o->body);
+	len = posh__load(&posh__body_at(h, body)->length);
+	if (seq & 1)
+		explorer_fail("a writer is inside");
+	if (posh__load(&posh__body_at(h, body)->length) != len ||
+	    posh__load(&o->body) != body || posh__load(&o->seq) != seq)
+		explorer_fail("a list changes while the world stands still");
+	posh__gate_open(self);
+	posh__leave(self);
+}
+
+static void
+setup_gate(posh_heap *o, posh_heap *const *m)
+{
+	setup_values(o, m);
+	/* Room, so that there is but little to do. */
+	must(posh_list_reserve(o, list, 40));
+}
+
+static void
+append_plain(posh_heap *h)
+{
+	append(h, list, posh_int(1));
+}
+
+static void
+append_and_set(posh_heap *h)
+{
+	append(h, list, posh_int(1));
+	set(h, list, 1, posh_int(2));
+}
+
+static void
+collect(posh_heap *h)
+{
+	must((int)posh_heap_collect(h));
+}
+
+/* x, which is in the list, has itself: a circle. */
+static void
+setup_circle(posh_heap *o, posh_heap *const *m)
+{
+	setup_linked(o, m);
+	append(o, x, posh_object(x));
+}
+
+/* Nobody has the circle but the first member. */
+static void
+setup_own_circle(posh_heap *o, posh_heap *const *m)
+{
+	setup_circle(o, m);
+	must(posh_object_hold(m[0], x));
+	set(o, list, 0, posh_int(0));
+}
+
+static void
+setup_unheld_circle(posh_heap *o, posh_heap *const *m)
+{
+	setup_circle(o, m);
+	set(o, list, 0, posh_int(0));
+}
+
+/* The first member has a list of its own, with x in it. */
+static void
+setup_path(posh_heap *o, posh_heap *const *m)
+{
+	setup_circle(o, m);
+	other = new_list(m[0]);
+	append(m[0], other, posh_object(x));
+	set(o, list, 0, posh_int(0));
+}
+
+/* Go from the list to x, and leave the list behind. */
+static void
+step_along(posh_heap *h)
+{
+	struct posh_value v;
+
+	must(posh_list_get(h, other, 0, &v));
+	posh_object_drop(h, other);
+	lives(h, v.object, MARK_X);
+	posh_object_drop(h, v.object);
+}
+
+/* What nobody has is found, by this collection or the next. */
+static void
+check_collected(posh_heap *o)
+{
+	must((int)posh_heap_collect(o));
+	if (posh_heap_collect(o) != 0)
+		explorer_fail("what was collected is still there");
+}
+
+/*
  * The programs
  */
 
@@ -841,6 +950,60 @@ static const struct explorer_program programs[] = {
 		   {alloc_bigger, 2, ALL}},
 	 .preemptions = 1,
 	 .long_preemptions = 2},
+	{.name = "the gate is shut while one writes",
+	 .setup = setup_gate,
+	 .actor = {{append_and_set, 0, ALL}, {shut_and_look, 1, ALL}},
+	 .preemptions = 2,
+	 .long_preemptions = 3,
+	 .late = true},
+	{.name = "the gate is shut while one writes, with a death",
+	 .setup = setup_gate,
+	 .actor = {{append_plain, 0, ALL},
+		   {shut_and_look, 1, ALL},
+		   {append_plain, 2, 0}},
+	 .preemptions = 1,
+	 .deaths = 1,
+	 .long_preemptions = 2,
+	 .long_deaths = 1,
+	 .late = true},
+	{.name = "two shut the gate, one dies",
+	 .setup = setup_gate,
+	 .actor = {{shut_and_look, 0, ALL}, {shut_and_look, 1, ALL}},
+	 .preemptions = 2,
+	 .deaths = 1,
+	 .long_preemptions = 3,
+	 .long_deaths = 1,
+	 .late = true},
+	{.name = "a circle is read, unlinked and collected",
+	 .setup = setup_circle,
+	 .check = check_collected,
+	 .actor = {{get_and_drop, 0, ALL}, {set_0, 1, ALL}, {collect, 2, ALL}},
+	 .preemptions = 2,
+	 .long_preemptions = 3},
+	{.name = "a circle is dropped while it is collected",
+	 .setup = setup_own_circle,
+	 .check = check_collected,
+	 .actor = {{drop_x, 0, ALL}, {collect, 1, ALL}},
+	 .preemptions = 2,
+	 .deaths = 1,
+	 .long_preemptions = 3,
+	 .long_deaths = 1,
+	 .late = true},
+	{.name = "a reader goes on while its way is collected",
+	 .setup = setup_path,
+	 .check = check_collected,
+	 .actor = {{step_along, 0, ALL}, {collect, 1, ALL}},
+	 .preemptions = 3,
+	 .long_preemptions = 4,
+	 .late = true},
+	{.name = "two collect one circle, and may die",
+	 .setup = setup_unheld_circle,
+	 .check = check_collected,
+	 .actor = {{collect, 0, ALL}, {collect, 1, ALL}},
+	 .preemptions = 1,
+	 .deaths = 1,
+	 .long_preemptions = 2,
+	 .long_deaths = 2},
 };
 
 enum { PROGRAMS = sizeof(programs) / sizeof(programs[0]) };

@@ -147,7 +147,7 @@ put_back(void)
  * Actors
  */
 
-enum state { READY, BLOCKED, DONE, DEAD };
+enum state { READY, BLOCKED, PAUSED, DONE, DEAD };
 
 struct back {
 	posh__word *word;
@@ -351,7 +351,7 @@ may_run(const struct actor *a)
 		return false;
 	if (a->state == BLOCKED)
 		return *(const volatile uint32_t *)a->wait != a->seen;
-	return a->state == READY;
+	return a->state == READY || a->state == PAUSED;
 }
 
 static void
@@ -375,6 +375,19 @@ swap_views(struct actor *a, bool own)
 
 	for (i = 0; i < a->nback; i++)
 		*a->back[i].word = own ? a->back[i].new : a->back[i].old;
+}
+
+/* All that anybody has held back is seen. */
+static void
+bring_all_out(void)
+{
+	unsigned i;
+
+	for (i = 0; i < nactors; i++) {
+		if (i != (unsigned)current)
+			swap_views(&actors[i], true);
+		bring_out(&actors[i]);
+	}
 }
 
 static void
@@ -425,11 +438,18 @@ point(bool others, bool death)
 	yield();
 }
 
+/* May a store to this word be held back? */
 static bool
-in_hold_table(const struct actor *a, const volatile void *p)
+may_be_late(const struct actor *a, const volatile void *p)
 {
 	const volatile char *t = heap + a->h->holds.table;
+	unsigned i;
 
+	if (p == &a->self->t->active)
+		return program->late;
+	for (i = 0; i < nactors; i++)
+		if (&actors[i] != a && actors[i].h == a->h)
+			return false; /* threads look at it under their lock */
 	return (const volatile char *)p >= t &&
 	       (const volatile char *)p < t + (8 << a->h->holds.bits);
 }
@@ -438,11 +458,6 @@ in_hold_table(const struct actor *a, const volatile void *p)
 static void
 hold_back(struct actor *a, const volatile void *p)
 {
-	unsigned i;
-
-	for (i = 0; i < nactors; i++)
-		if (&actors[i] != a && actors[i].h == a->h)
-			return; /* threads look at it under their lock */
 	if (a->nback == MAX_BACK || a->is->how & EXPLORER_AFTER_DEATH) {
 		bring_out(a);
 		return;
@@ -486,6 +501,8 @@ on_use(const volatile void *p, struct use *u, enum posh__access kind)
 	if (!u) {
 		if (kind == POSH__ACCESS_FENCE)
 			bring_out(a);
+		if (kind == POSH__ACCESS_BARRIER)
+			bring_all_out();
 		return;
 	}
 	a->again =
@@ -498,7 +515,7 @@ on_use(const volatile void *p, struct use *u, enum posh__access kind)
 	if (kind == POSH__ACCESS_RMW && (const volatile char *)p >= heap &&
 	    (const volatile char *)p < heap + heap_bytes)
 		bring_out(a);
-	if (kind == POSH__ACCESS_STORE && in_hold_table(a, p))
+	if (kind == POSH__ACCESS_STORE && may_be_late(a, p))
 		hold_back(a, p);
 }
 
@@ -538,9 +555,9 @@ on_wait(const volatile void *p, uint32_t seen, bool timed)
 
 	if (!watching || observing)
 		return;
-	if (*(const volatile uint32_t *)p != seen)
+	if (p && *(const volatile uint32_t *)p != seen)
 		return;
-	a->state = BLOCKED;
+	a->state = p ? BLOCKED : PAUSED;
 	a->wait = p;
 	a->seen = seen;
 	a->timed = timed;
@@ -593,28 +610,60 @@ resume(int i)
 		bring_out(a);
 }
 
-/* Who goes on when nobody does?  -1: all is over. */
+/* The actors of a kind that may go on, as options. */
+static int
+those(bool (*kind)(const struct actor *), struct option *o)
+{
+	unsigned i;
+	int n = 0;
+
+	for (i = 0; i < nactors; i++)
+		if (kind(&actors[i]))
+			o[n++] = (struct option){'r', (int)i};
+	return n;
+}
+
+static bool
+runs(const struct actor *a)
+{
+	return may_run(a) && a->state != PAUSED;
+}
+
+static bool
+pauses(const struct actor *a)
+{
+	return a->state == PAUSED;
+}
+
+static bool
+sleeps(const struct actor *a)
+{
+	return a->state == BLOCKED && a->timed;
+}
+
+static bool
+blocked(const struct actor *a)
+{
+	return a->state == BLOCKED;
+}
+
+/* Who goes on when nobody does?  Pauses are shorter than sleeps.  -1: all is
+ * over. */
 static int
 next_actor(void)
 {
 	struct option o[EXPLORER_ACTORS];
-	unsigned i, sleeping = 0;
-	int n = 0;
+	int n = those(runs, o);
 
-	for (i = 0; i < nactors; i++)
-		if (may_run(&actors[i]))
-			o[n++] = (struct option){'r', (int)i};
-	if (n)
-		idle = 0;
-	for (i = 0; !n && i < nactors; i++) {
-		sleeping += actors[i].state == BLOCKED;
-		if (actors[i].state == BLOCKED && actors[i].timed)
-			o[n++] = (struct option){'r', (int)i};
-	}
-	/* A sleep that takes its time; but not one after the other. */
-	if (!n && sleeping)
+	idle = n ? 0 : idle + 1;
+	if (!n)
+		n = those(pauses, o);
+	if (!n)
+		n = those(sleeps, o);
+	if (!n && those(blocked, o))
 		give_up("all wait for one another");
-	if (n && n == (int)sleeping && ++idle > MAX_IDLE)
+	/* A sleep that takes its time; but not one after the other. */
+	if (n && idle > MAX_IDLE)
 		give_up("nobody gets on");
 	if (!n || failed)
 		return -1;
@@ -1041,7 +1090,8 @@ where(const volatile void *p, char *buf, size_t n)
 static void
 trace(const volatile void *p, enum posh__access kind)
 {
-	static const char *const names[] = {"load ", "store", "rmw  ", "fence"};
+	static const char *const names[] = {"load ", "store", "rmw  ", "fence",
+					    "barrier"};
 	char text[100] = "";
 	bool was = watching;
 

@@ -14,9 +14,10 @@
  * running: first schedules at random; and when a word turns out to be shared
  * later, the search begins again.
  *
- * Stores to hold tables may be held back, past later accesses to other
- * memory, until the actor's next fence or read-modify-write, as machines do:
- * whenever another actor goes on, it may or may not see them.  All else is
+ * Stores to hold tables, and to the words that say who is in a call, may be
+ * held back, past later accesses to other memory, until the actor's next fence
+ * or read-modify-write or somebody's barrier for all, as machines do: whenever
+ * another actor goes on, it may or may not see them.  All else is
  * sequentially consistent.
  */
 #ifndef POSH_EXPLORER_H
@@ -61,6 +62,7 @@ struct explorer_program {
 	struct explorer_actor actor[EXPLORER_ACTORS]; /* ends with run NULL */
 	unsigned preemptions, deaths;                 /* bounds */
 	unsigned long_preemptions, long_deaths;       /* if there is time */
+	bool late;         /* stores to active words may be held back too */
 	bool steps;        /* deaths at each POSH_STEP alone, unless in full */
 	uint64_t max_size; /* of the heap; 0: the smallest */
 };
