@@ -743,7 +743,8 @@ posh__block_free(struct posh__self *self, uint64_t block)
 
 	if (POSH_RULE(RAW)) {
 		b->kind = POSH__KIND_RAW; /* plain: FREE releases it */
-		poison(h, block);
+		if (POSH_RULE(KIND))
+			poison(h, block);
 	}
 	if (POSH__SPAN_STATE(w) == POSH__SPAN_RUN)
 		posh__store(posh__span_word(h, n),

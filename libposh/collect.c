@@ -208,7 +208,7 @@ mark(struct collection *c)
 		reach_body(c, posh__load(&t->trash));
 	}
 	high = posh__load(&h->hdr->members_high);
-	for (i = 0; i < high && i < POSH__MEMBERS; i++)
+	for (i = 0; POSH_RULE(HELD) && i < high && i < POSH__MEMBERS; i++)
 		posh__holds_each(h, posh__member_at(h, (uint32_t)i), reach_hold,
 				 c);
 	trace(c);
@@ -330,7 +330,7 @@ hold_breakers(struct collection *c)
 		c->stack = NULL;
 	}
 	for (i = 0; i < c->nbreakers; i++)
-		if (posh__hold(c->self, c->breaker[i]))
+		if (POSH_RULE(BREAKER) && posh__hold(c->self, c->breaker[i]))
 			break; /* the rest is for another time */
 	c->nbreakers = i;
 }

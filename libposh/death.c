@@ -59,7 +59,13 @@ posh__dead_push(struct posh__self *self, uint64_t block)
 {
 	struct posh__thread *t = self->t;
 
-	posh__store(next_of(self->h, block), posh__peek(&t->dead));
+	uint64_t next = posh__peek(&t->dead);
+
+	if (!POSH_RULE(CHAIN)) {
+		posh__store(&t->dead, block);
+		POSH_STEP("death.6");
+	}
+	posh__store(next_of(self->h, block), next);
 	POSH_STEP("death.5");
 	posh__store(&t->dead, block);
 	POSH_STEP("death.6");
@@ -82,6 +88,7 @@ decide(struct posh__self *self, uint64_t object, posh__word *word)
 	struct posh_heap *h = self->h;
 	uint64_t w = posh__load(word), claim, epoch;
 	uint64_t keep = w & (POSH__SUSPECT | POSH__SEQ_MASK << POSH__SEQ_SHIFT);
+	uint32_t me = POSH_RULE(WHO) ? self->tid : POSH__THREADS;
 
 	if (POSH__LINKS(w) ||
 	    (POSH__STATE(w) != POSH__LIVE && POSH__STATE(w) != POSH__CONDEMNED))
@@ -92,7 +99,7 @@ decide(struct posh__self *self, uint64_t object, posh__word *word)
 	/* Another's tag goes with another's claim: seq too. */
 	if (POSH__WHO(w) != self->tid)
 		keep &= POSH__SUSPECT;
-	claim = POSH__WORD(POSH__CONDEMNED, self->tid, 0, 0) | keep;
+	claim = POSH__WORD(POSH__CONDEMNED, me, 0, 0) | keep;
 	if (!posh__cas(word, w, claim))
 		return false;
 	POSH_STEP("death.2");

@@ -49,7 +49,8 @@ posh__gate_wait(struct posh__self *self)
 		if ((uint32_t)g == self->name)
 			return; /* it is ours */
 		posh__leave(self);
-		if (posh__name_dead(h, (uint32_t)g, NULL))
+		if (POSH_RULE(ABANDONED) &&
+		    posh__name_dead(h, (uint32_t)g, NULL))
 			posh__cas(&h->hdr->gate, g, 0);
 		else
 			posh__sleep(self, gate_half(h), (uint32_t)g, -1);
@@ -103,7 +104,7 @@ posh__gate_shut(struct posh__self *self)
 		return -ENOSYS;
 	}
 	for (i = 0; i < ROUNDS; i++) {
-		if (!anybody_inside(self, i % 10 == 9))
+		if (!POSH_RULE(INSIDE) || !anybody_inside(self, i % 10 == 9))
 			return 0;
 		posh__pause(NAP);
 	}

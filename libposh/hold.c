@@ -505,6 +505,8 @@ posh__held_anywhere(struct posh__self *self, uint64_t object)
 		posh__word *t = table_of(h, m, &bits), *e;
 		unsigned st;
 
+		if (!POSH_RULE(OWN_TABLE) && m == self->m)
+			continue;
 		e = t ? find(t, bits, object) : NULL;
 		if (!e)
 			continue;

@@ -116,6 +116,8 @@ count_down(struct posh__self *self, uint64_t block, posh__word *word, bool box)
 		    (st == POSH__LIVE ? w & POSH__SUSPECT : 0);
 		posh__store(&t->step, STEP(block, seq, STEP_MINUS));
 		POSH_STEP("link.1");
+		if (!POSH_RULE(NOTED))
+			posh__store(&t->step, 0);
 	} while (!posh__cas(word, w, n));
 	POSH_STEP("link.4");
 	return POSH__LINKS(n) == 0;
@@ -166,7 +168,7 @@ posh__unlink_only(struct posh__self *self, posh__word *owner)
 	word = posh__block_word(self->h, block);
 	posh__store(&t->owner, offset_of(self, owner));
 	last = word && count_down(self, block, word, box);
-	if (last && !box)
+	if (last && !box && POSH_RULE(SETTLED))
 		posh__store(&t->dying, block);
 	owner_empty(self, owner);
 	if (last && box)

@@ -687,7 +687,8 @@ run_insert(struct posh__self *self, struct posh__body *b)
 	uint64_t at = posh__peek(&t->index), p;
 
 	for (p = posh__peek(&t->pos); p > at; p--) {
-		posh__store(&t->pos, p);
+		if (POSH_RULE(SHIFT))
+			posh__store(&t->pos, p);
 		posh__store(&b->slot[p], posh__peek(&b->slot[p - 1]));
 		POSH_STEP("list.8");
 	}
@@ -696,7 +697,8 @@ run_insert(struct posh__self *self, struct posh__body *b)
 	POSH_STEP("list.9");
 	posh__store(&b->length, posh__peek(&t->count) + 1);
 	POSH_STEP("list.14");
-	posh__op_next(self, POSH__OP_PLACED);
+	if (POSH_RULE(PLACED))
+		posh__op_next(self, POSH__OP_PLACED);
 	posh__store(&t->val[0], POSH__EMPTY);
 	POSH_STEP("list.10");
 }
@@ -1013,7 +1015,8 @@ finish_append(struct posh__self *self, struct posh__body *b, uint64_t op)
 			posh__store(&b->slot[len + i], POSH__EMPTY);
 	} else if (op == POSH__OP_APPEND) {
 		posh__store(&t->val[0], POSH__EMPTY);
-	} else if (posh__inside(self->h, posh__load(&t->stage), sizeof(*b))) {
+	} else if (posh__inside(self->h, posh__load(&t->stage), sizeof(*b)) &&
+		   POSH_RULE(STAGE)) {
 		posh__store(
 			&posh__body_at(self->h, posh__load(&t->stage))->length,
 			0);

@@ -106,6 +106,8 @@ make_room(struct posh__self *self)
 static void
 announce(struct posh__self *self, uint64_t object)
 {
+	if (!POSH_RULE(ANNOUNCE))
+		return;
 	if (self->nheld < POSH__HELD)
 		posh__store(&self->t->held[self->nheld], object);
 	else

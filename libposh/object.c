@@ -19,6 +19,10 @@ construct(struct posh__self *self, uint64_t block, uint64_t bytes,
 {
 	struct posh__object *o = posh__object(self->h, block);
 
+	if (!POSH_RULE(KIND)) {
+		o->kind = (uint16_t)kind;
+		POSH_STEP("object.2");
+	}
 	memset((char *)o + 8, 0, bytes - 8);
 	posh__half_store(&o->lock, 0);
 	o->flags = (uint16_t)flags;
@@ -71,6 +75,8 @@ born_linked(struct posh__self *self, uint64_t bytes, unsigned kind,
 
 	if (rc)
 		return rc;
+	if (!POSH_RULE(BORN))
+		posh__block_birth(self, b, 1);
 	posh__store(owner, POSH__TAGGED(POSH__TAG_OBJECT, b));
 	POSH_STEP("object.3");
 	posh__block_birth(self, b, 1);
@@ -166,7 +172,8 @@ posh_object_drop(posh_heap *h, posh_handle o)
 {
 	struct posh__self *self;
 
-	if (posh__enter_write(h, &self))
+	if (POSH_RULE(DEFER) ? posh__enter_write(h, &self)
+			     : posh__enter_read(h, &self))
 		return;
 	posh__drop(self, o.off);
 	posh__leave(self);

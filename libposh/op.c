@@ -143,7 +143,8 @@ swapped(struct posh__self *self)
 		posh__store(&posh__body_at(self->h, stage)->length, 0);
 	POSH_STEP("op.8");
 	posh__store(&t->trash_from, posh__peek(&t->index));
-	posh__store(&t->trash_to, posh__peek(&t->count));
+	posh__store(&t->trash_to,
+		    POSH_RULE(BODY) ? posh__peek(&t->count) : UINT64_MAX);
 	posh__store(&t->trash, posh__peek(&t->body));
 	POSH_STEP("op.9");
 }
@@ -232,7 +233,7 @@ under_way(struct posh__self *self)
 {
 	uint64_t container = posh__load(&self->t->container);
 
-	return !posh__block_word(self->h, container) ||
+	return !POSH_RULE(UNDER_WAY) || !posh__block_word(self->h, container) ||
 	       posh__load(&posh__object(self->h, container)->seq) & 1;
 }
 
@@ -265,7 +266,7 @@ posh__op_finish(struct posh__self *self)
 {
 	if (!(posh__load(&self->t->opno) & 1))
 		return;
-	if (under_way(self))
+	if (POSH_RULE(FINISH) && under_way(self))
 		finish(self, posh__load(&self->t->op));
 	posh__op_end(self);
 }

@@ -48,6 +48,8 @@ posh__barrier_register(struct posh_heap *h)
 bool
 posh__barrier(void)
 {
+	if (!POSH_RULE(BARRIER))
+		return true;
 	posh__fence();
 	POSH_ACCESS(NULL, BARRIER);
 	return membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED) == 0;

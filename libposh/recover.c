@@ -118,8 +118,8 @@ first_thread(struct posh_heap *h, uint32_t m, uint32_t *out)
 	struct posh__member *member = posh__member_at(h, m);
 
 	*out = next_thread(h, m, 0);
-	if (*out || !(posh__load(&member->holds) |
-		      posh__load(&member->holds_busy)))
+	if (*out ||
+	    !(posh__load(&member->holds) | posh__load(&member->holds_busy)))
 		return 0;
 	return posh__thread_claim(h, m, out);
 }
@@ -140,6 +140,11 @@ recover_threads(struct posh__self *self, uint32_t m)
 	if (first && !POSH_RULE(ORDER)) {
 		as = actor(self, m, first);
 		posh__holds_purge(&as, member);
+	}
+	for (tid = first; tid && !POSH_RULE(OPEN);
+	     tid = next_thread(h, m, tid)) {
+		as = actor(self, m, tid);
+		posh__locks_open(self, as.t, as.name);
 	}
 	for (tid = first; tid; tid = next_thread(h, m, tid)) {
 		as = actor(self, m, tid);

@@ -16,27 +16,52 @@
 	X(RESET, "a claimed object is linked and stays claimed")               \
 	X(STEAL, "a checker leaves it to one that has looked: never freed")    \
 	X(SCAN, "an object dies that somebody holds")                          \
+	X(OWN_TABLE, "an object dies that another thread of one's own holds")  \
+	X(WHO, "two threads of a process prove each other's claims")           \
 	X(ENTRY, "a hold goes before its check: nobody knows after a death")   \
 	X(DROPPING, "two that drop find each other: never freed")              \
 	X(DYING, "a check nobody knows of after a death: never freed")         \
+	X(SETTLED, "a slot lets go before its child is known to be dying")     \
+	X(CHAIN, "the list of the dead is torn: never freed")                  \
 	X(REACQUIRE, "a drop erases a hold that a thread took again")          \
 	X(ENTERING, "a child inherits a hold of what may be dead")             \
 	X(ALLOCATING, "a block is born that nobody knows of: never freed")     \
 	X(RAW, "a block's former life is taken for its present one")           \
 	X(JOURNAL, "a body is born that no word names: never freed")           \
+	X(BORN, "an object is born that its place does not name")              \
+	X(KIND, "what a block was is taken for what it will be")               \
 	X(GROW, "a table is read before it is filled: freed early")            \
 	X(EPOCH, "a fork's copy is missed by who scans: freed early")          \
 	X(EPOCH_ORDER, "as EPOCH: told before it is there")                    \
 	X(LIMBO, "a span gets another class under a late look")                \
 	X(SEQ, "a change that was not made is taken for made")                 \
+	X(NOTED, "a count changes before the thread says so")                  \
 	X(SUSPECT, "a count is wrong after a death, and nobody says so")       \
 	X(UNDECIDED, "a change that may be made is made again: freed early")   \
 	X(ORDER, "holds are dropped that an intent still needs")               \
+	X(OPEN, "monitors are opened ahead of what an intent has to finish")   \
+	X(FINISH, "an intent is left as it is")                                \
+	X(UNDER_WAY, "an intent is finished that was over, or not begun")      \
+	X(PLACED, "a value that was placed is taken for one that was not")     \
+	X(SHIFT, "a shift goes on where it was not")                           \
+	X(STAGE, "a stage that was placed is unlinked")                        \
+	X(BODY, "a body's values go with it")                                  \
 	X(INTENT, "a slot changes before the intent says so")                  \
 	X(OWNED, "a value that a slot owns is unlinked, or the reverse")       \
 	X(ODD, "a reader believes what is half written")                       \
 	X(REVALIDATE, "a reader believes what has gone")                       \
 	X(EVEN, "readers wait for a writer that is dead")                      \
+	X(ANNOUNCE, "a monitor is entered that the entry does not name")       \
+	X(BUSY, "a span is claimed, and nobody knows after a death")           \
+	X(RUN_END, "a run is given back from its beginning")                   \
+	X(GENERATION, "a thread is taken for another of the same entry")       \
+	X(GATE, "a writer passes a gate that is shut")                         \
+	X(INSIDE, "the world is taken to stand still before it does")          \
+	X(BARRIER, "who is inside is not seen")                                \
+	X(ABANDONED, "all wait at the gate of a dead one")                     \
+	X(HELD, "what is held is collected")                                   \
+	X(DEFER, "a hold is dropped while the collector looks at holds")       \
+	X(BREAKER, "what is to be emptied dies and is used again meanwhile")   \
 	X(CLAIM, "two recover one member at once")                             \
 	X(MONITOR, "two write to one container at once")
 

@@ -256,7 +256,8 @@ find_one(struct hunt *q, uint64_t from, uint64_t to)
 
 	for (n = posh__span_next(h, POSH__MAP_FREE, from); n && n < to;
 	     n = posh__span_next(h, POSH__MAP_FREE, n + 1)) {
-		posh__store(&q->self->t->span_busy, BUSY(n, 1));
+		if (POSH_RULE(BUSY))
+			posh__store(&q->self->t->span_busy, BUSY(n, 1));
 		POSH_STEP("span.1");
 		if (enter(q, n))
 			return n;
@@ -398,6 +399,10 @@ posh__span_give(struct posh__self *self, uint64_t first)
 
 	if (i < 1 || i > most)
 		i = 1; /* damaged */
+	if (!POSH_RULE(RUN_END)) {
+		release(h, first, limbo);
+		POSH_STEP("span.8");
+	}
 	/* Those that a predecessor gave up before it died may have a new
 	 * owner already; a CONT that counts from here is ours. */
 	while (--i > 0) {

@@ -135,9 +135,11 @@ posh__thread_release(struct posh_heap *h, uint32_t tid)
 		return;
 	posh__store(&t->active, 0);
 	posh__store(&t->waits, 0);
-	posh__cas(&t->state, w,
-		  POSH__THREAD_WORD((POSH__THREAD_GEN(w) + 1) & 0x7fff, 0,
-				    POSH__THREAD_FREE));
+	posh__cas(
+		&t->state, w,
+		POSH__THREAD_WORD(
+			(POSH__THREAD_GEN(w) + POSH_RULE(GENERATION)) & 0x7fff,
+			0, POSH__THREAD_FREE));
 	POSH_STEP("thread.4");
 	if (tid < posh__half_load(&h->free_tid))
 		posh__half_store(&h->free_tid, tid);

@@ -94,7 +94,8 @@ static inline void
 posh__begin_write(struct posh__self *self)
 {
 	posh__begin(self, 3);
-	if (__builtin_expect(posh__peek(&self->h->hdr->gate) != 0, 0))
+	if (__builtin_expect(posh__peek(&self->h->hdr->gate) != 0, 0) &&
+	    POSH_RULE(GATE))
 		posh__gate_wait(self);
 }
 

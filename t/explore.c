@@ -235,6 +235,35 @@ drop_and_reuse(posh_heap *h)
 	posh_object_drop(h, new_list(h));
 }
 
+/* The body of the first member's list is as small as an instance; it is
+ * full, of what others have too. */
+static void
+setup_full(posh_heap *o, posh_heap *const *m)
+{
+	setup_linked(o, m);
+	other = new_list(m[0]);
+	must(posh_list_reserve(m[0], other, 2));
+	append(m[0], other, posh_object(x));
+	append(m[0], other, posh_object(x));
+	must(posh_class_intern(m[0], "explore.Dog", &dict));
+	/* Blocks of that size lie behind one another in the list of the free:
+	 * so one has a number there. */
+	y = new_list(m[0]);
+	posh_object_drop(m[0], new_list(m[0]));
+	posh_object_drop(m[0], y);
+}
+
+/* The list grows; an instance takes the place of its body. */
+static void
+grow_and_make(posh_heap *h)
+{
+	posh_handle o;
+
+	append(h, other, posh_int(1));
+	must(posh_instance_new(h, dict, 0, &o));
+	posh_object_drop(h, o);
+}
+
 static void
 setup_own(posh_heap *o, posh_heap *const *m)
 {
@@ -243,6 +272,34 @@ setup_own(posh_heap *o, posh_heap *const *m)
 	other = new_list(o);
 	x = made;
 	append(m[0], x, posh_int(MARK_X));
+}
+
+/* A text in the list; and an instance of the first member, as large as three
+ * words of bytes. */
+static void
+setup_instance(posh_heap *o, posh_heap *const *m)
+{
+	posh_handle cls;
+
+	make_lists(o);
+	set(o, list, 0, text("a text that stays where it is"));
+	must(posh_class_intern(o, "explore.Dog", &cls));
+	must(posh_instance_new(m[0], cls, 2, &x));
+}
+
+/* Bytes that would be references if they were slots. */
+static void
+drop_and_fake(posh_heap *h)
+{
+	struct posh__object *o = posh__object(h, list.off);
+	struct posh__body *b = posh__body_at(h, posh__load(&o->body));
+	uint64_t fake[3];
+	unsigned i;
+
+	for (i = 0; i < 3; i++)
+		fake[i] = posh__load(&b->slot[0]);
+	posh_object_drop(h, x);
+	append(h, other, posh_bytes(fake, sizeof(fake)));
 }
 
 /*
@@ -286,6 +343,37 @@ link_for_a_while(posh_heap *h)
 	set(h, other, 0, posh_int(0));
 	posh_object_drop(h, x);
 	explorer_still_end();
+}
+
+/* Two threads take x's last links away, one after the other; in between x was
+ * linked by a second process and taken by a third thread. */
+static void
+link_in_a_moment(posh_heap *h)
+{
+	explorer_still_begin();
+	link_x(h);
+	explorer_still_end();
+}
+
+static void
+take_in_a_moment(posh_heap *h)
+{
+	struct posh_value v;
+
+	explorer_still_begin();
+	must(posh_list_get(h, other, 0, &v));
+	explorer_still_end();
+	if (v.type != POSH_OBJECT)
+		return;
+	lives(h, v.object, MARK_X);
+	posh_object_drop(h, v.object);
+}
+
+static void
+setup_prover(posh_heap *o, posh_heap *const *m)
+{
+	setup_linked(o, m);
+	must(posh_object_hold(m[1], x));
 }
 
 /*
@@ -629,6 +717,111 @@ check_blocks(posh_heap *o)
 		}
 }
 
+static void
+setup_gate(posh_heap *o, posh_heap *const *m)
+{
+	setup_values(o, m);
+	/* Room, so that there is but little to do. */
+	must(posh_list_reserve(o, list, 40));
+}
+
+static void
+append_plain(posh_heap *h)
+{
+	append(h, list, posh_int(1));
+}
+
+/* Takes over a dead one's thread entry, and writes under its name. */
+static void
+rename_and_write(posh_heap *h)
+{
+	struct posh__self *self;
+	uint32_t tid;
+
+	explorer_still_begin();
+	reap(h);
+	must(posh__self_make(h, &self));
+	must(posh__thread_claim(h, h->index, &tid));
+	posh__self_rebind(self, tid);
+	explorer_still_end();
+	append_texts(h);
+}
+
+/* Dies inside the list's monitor, or next to it. */
+static void
+lock_list(posh_heap *h)
+{
+	must(posh_object_lock(h, list, -1));
+	must(posh_object_unlock(h, list));
+}
+
+/*
+ * A late look at a span that is carved again
+ */
+
+enum { SLOTS = 1300, ROW = 12, FAKE = 32000 / 8 };
+static uint64_t fake[FAKE];
+
+static unsigned
+place_in_span(posh_heap *h, posh_handle o)
+{
+	posh__word *w = posh__block_word(h, o.off);
+
+	return (unsigned)(w -
+			  posh__span_at(h, o.off >> POSH__SPAN_BITS)->state);
+}
+
+/* x, of which nobody has a link, is the last block of a span that has no
+ * other.  Of the class it was carved for next, the word is data. */
+static void
+setup_last_block(posh_heap *o, posh_heap *const *m)
+{
+	posh_handle t[ROW];
+	int i, last = -1;
+
+	other = new_list(o);
+	append(m[1], other, posh_int(0));
+	for (i = 0; i < ROW; i++) {
+		must(posh_tuple_new(m[1], NULL, SLOTS, &t[i]));
+		if (last < 0 && place_in_span(o, t[i]) == 5)
+			last = i;
+	}
+	x = t[last];
+	must(posh_object_hold(m[0], x));
+	/* First the other span, so that this one is given back. */
+	for (i = ROW; i-- > 0;)
+		if (i != last)
+			posh_object_drop(m[1], t[i]);
+	for (i = 0; i < FAKE; i++)
+		fake[i] = posh__load(posh__block_word(o, x.off));
+}
+
+static void
+drop_last(posh_heap *h)
+{
+	posh_object_drop(h, x);
+}
+
+static void
+drop_and_carve(posh_heap *h)
+{
+	posh_object_drop(h, x);
+	explorer_still_begin();
+	set(h, other, 0, posh_bytes(fake, sizeof(fake)));
+	explorer_still_end();
+}
+
+static void
+check_fake(posh_heap *o)
+{
+	struct posh_value v;
+
+	must(posh_list_get(o, other, 0, &v));
+	if (v.type != POSH_BYTES || v.size != sizeof(fake) ||
+	    memcmp(v.data, fake, sizeof(fake)))
+		explorer_fail("a late look changed another's bytes");
+}
+
 /*
  * The gate, and the collector
  */
@@ -653,20 +846,6 @@ shut_and_look(posh_heap *h)
 		explorer_fail("a list changes while the world stands still");
 	posh__gate_open(self);
 	posh__leave(self);
-}
-
-static void
-setup_gate(posh_heap *o, posh_heap *const *m)
-{
-	setup_values(o, m);
-	/* Room, so that there is but little to do. */
-	must(posh_list_reserve(o, list, 40));
-}
-
-static void
-append_plain(posh_heap *h)
-{
-	append(h, list, posh_int(1));
 }
 
 static void
@@ -699,6 +878,54 @@ setup_own_circle(posh_heap *o, posh_heap *const *m)
 	set(o, list, 0, posh_int(0));
 }
 
+/* What nobody has is found, by this collection or the next. */
+static void
+check_collected(posh_heap *o)
+{
+	must((int)posh_heap_collect(o));
+	if (posh_heap_collect(o) != 0)
+		explorer_fail("what was collected is still there");
+}
+
+/* Circles through one another: when the first is broken, others die.  Their
+ * memory is the second member's, who has no other left, and looks for what was
+ * freed. */
+static void
+setup_circles(posh_heap *o, posh_heap *const *m)
+{
+	posh_handle r = new_list(m[1]), a = new_list(m[1]), b = new_list(m[1]);
+	struct posh__span *s = posh__span_at(o, r.off >> POSH__SPAN_BITS);
+
+	append(o, r, posh_object(a));
+	append(o, a, posh_object(b));
+	append(o, b, posh_object(a));
+	append(o, b, posh_object(r));
+	while (posh__load(&s->list) >> 32 & 0xffff)
+		new_list(m[1]);
+	posh__store(&s->remote, POSH__SPAN);
+	posh_object_drop(m[1], a);
+	posh_object_drop(m[1], b);
+	posh_object_drop(m[1], r);
+}
+
+/* Make lists, in the place of what was freed. */
+static void
+make_lists_there(posh_heap *h)
+{
+	x = new_list(h);
+	append(h, x, posh_int(MARK_X));
+	y = new_list(h);
+	append(h, y, posh_int(MARK_X));
+}
+
+static void
+check_made(posh_heap *o)
+{
+	check_collected(o);
+	lives(o, x, MARK_X);
+	lives(o, y, MARK_X);
+}
+
 static void
 setup_unheld_circle(posh_heap *o, posh_heap *const *m)
 {
@@ -726,15 +953,6 @@ step_along(posh_heap *h)
 	posh_object_drop(h, other);
 	lives(h, v.object, MARK_X);
 	posh_object_drop(h, v.object);
-}
-
-/* What nobody has is found, by this collection or the next. */
-static void
-check_collected(posh_heap *o)
-{
-	must((int)posh_heap_collect(o));
-	if (posh_heap_collect(o) != 0)
-		explorer_fail("what was collected is still there");
 }
 
 /*
@@ -833,6 +1051,31 @@ static const struct explorer_program programs[] = {
 	 .actor = {{drop_and_reuse, 0, ALL}},
 	 .deaths = 1,
 	 .long_deaths = 1},
+	{.name = "an instance is made where a body was",
+	 .setup = setup_full,
+	 .actor = {{grow_and_make, 0, ALL}},
+	 .deaths = 1,
+	 .long_deaths = 1},
+	{.name = "bytes are made where an instance was",
+	 .setup = setup_instance,
+	 .actor = {{drop_and_fake, 0, ALL}},
+	 .deaths = 1,
+	 .long_deaths = 1},
+	{.name = "a thread holds what another unlinks",
+	 .setup = setup_linked,
+	 .check = check_0,
+	 .actor = {{get_and_drop, 0, ALL}, {set_0, 0, ALL}},
+	 .preemptions = 2,
+	 .long_preemptions = 3},
+	{.name = "two threads check what a third has taken",
+	 .setup = setup_prover,
+	 .check = check_0,
+	 .actor = {{set_0, 0, 0},
+		   {unlink_x, 0, 0},
+		   {take_in_a_moment, 0, 0},
+		   {link_in_a_moment, 1, 0}},
+	 .preemptions = 3,
+	 .long_preemptions = 4},
 	{.name = "a table of holds grows under a scan",
 	 .setup = setup_full_table,
 	 .check = check_0,
@@ -931,9 +1174,27 @@ static const struct explorer_program programs[] = {
 	 .actor = {{write_text, 0, ALL},
 		   {reap_and_write, 1, ALL | EXPLORER_AFTER_DEATH},
 		   {write_text, 2, 0}},
+	 .preemptions = 1,
 	 .deaths = 1,
 	 .long_preemptions = 1,
-	 .long_deaths = 1},
+	 .long_deaths = 1,
+	 .steps = true},
+	{.name = "a name is used again",
+	 .setup = setup_gate,
+	 .actor = {{lock_list, 0, ALL},
+		   {append_texts, 1, EXPLORER_AFTER_DEATH},
+		   {rename_and_write, 2, EXPLORER_AFTER_DEATH}},
+	 .preemptions = 2,
+	 .deaths = 1,
+	 .long_preemptions = 2,
+	 .long_deaths = 1,
+	 .steps = true},
+	{.name = "a late look at a span that is carved again",
+	 .setup = setup_last_block,
+	 .check = check_fake,
+	 .actor = {{drop_last, 0, 0}, {drop_and_carve, 1, 0}},
+	 .preemptions = 2,
+	 .long_preemptions = 3},
 	{.name = "blocks freed by another, used again",
 	 .setup = setup_spans,
 	 .check = check_blocks,
@@ -996,6 +1257,12 @@ static const struct explorer_program programs[] = {
 	 .preemptions = 3,
 	 .long_preemptions = 4,
 	 .late = true},
+	{.name = "circles through one another are collected",
+	 .setup = setup_circles,
+	 .check = check_made,
+	 .actor = {{collect, 0, ALL}, {make_lists_there, 1, 0}},
+	 .preemptions = 1,
+	 .long_preemptions = 2},
 	{.name = "two collect one circle, and may die",
 	 .setup = setup_unheld_circle,
 	 .check = check_collected,

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <ucontext.h>
@@ -181,6 +182,7 @@ static bool failed, watching, observing, died[POSH__MEMBERS], steps_alone;
 static bool restart;  /* a word turned out to be shared */
 static bool guessing; /* nobody knows yet which: any word may be */
 static char why[300];
+static sigjmp_buf observer_fault; /* ends what the observer does */
 
 /* Which actors use a word, by its place in the heap, then the arena. */
 static struct use {
@@ -486,6 +488,7 @@ static void
 on_use(const volatile void *p, struct use *u, enum posh__access kind)
 {
 	struct actor *a = &actors[current];
+	bool late;
 
 	if (observing) {
 		if (u)
@@ -498,6 +501,9 @@ on_use(const volatile void *p, struct use *u, enum posh__access kind)
 	}
 	if (tracing)
 		trace(p, kind);
+	/* What it has held back is about to be seen. */
+	if (a->nback && !still && !u && kind == POSH__ACCESS_FENCE)
+		point(true, false);
 	if (!u) {
 		if (kind == POSH__ACCESS_FENCE)
 			bring_out(a);
@@ -509,8 +515,10 @@ on_use(const volatile void *p, struct use *u, enum posh__access kind)
 		kind == POSH__ACCESS_LOAD && a->loaded == p ? a->again + 1 : 0;
 	a->loaded = kind == POSH__ACCESS_LOAD ? p : NULL;
 	note_use(u, (unsigned)current, kind);
-	if (!still && a->again < 2 && (guessing || replaying || witnessed(u)))
-		point(guessing || replaying || contended(u),
+	late = a->nback && kind == POSH__ACCESS_RMW;
+	if (!still && a->again < 2 &&
+	    (guessing || replaying || witnessed(u) || late))
+		point(guessing || replaying || contended(u) || late,
 		      kind != POSH__ACCESS_LOAD && !steps_alone);
 	if (kind == POSH__ACCESS_RMW && (const volatile char *)p >= heap &&
 	    (const volatile char *)p < heap + heap_bytes)
@@ -553,6 +561,11 @@ on_wait(const volatile void *p, uint32_t seen, bool timed)
 {
 	struct actor *a = &actors[current];
 
+	/* The observer is alone: nobody will wake it. */
+	if (observing && ++idle > MAX_IDLE) {
+		give_up("the observer waits for ever");
+		siglongjmp(observer_fault, 1);
+	}
 	if (!watching || observing)
 		return;
 	if (p && *(const volatile uint32_t *)p != seen)
@@ -686,8 +699,6 @@ prepare_actor(unsigned i)
 	makecontext(&a->at, start, 0);
 }
 
-static sigjmp_buf observer_fault;
-
 static void
 report(const char *what, void *arg)
 {
@@ -705,6 +716,7 @@ inspect(void)
 
 	enter(observer, pthread_getspecific(observer->key));
 	observing = true;
+	idle = 0;
 	if (sigsetjmp(observer_fault, 1) == 0) {
 		rc = deaths ? posh_heap_reap(observer) : 0;
 		watching = false;
@@ -1015,6 +1027,7 @@ explorer_run(const struct explorer_program *p, bool in_full,
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		right = explore(p, in_full, out);
 		if (write(end[1], out, sizeof(*out)) != sizeof(*out))
 			_exit(2);
