@@ -1074,7 +1074,7 @@ static const struct explorer_program programs[] = {
 		   {unlink_x, 0, 0},
 		   {take_in_a_moment, 0, 0},
 		   {link_in_a_moment, 1, 0}},
-	 .preemptions = 3,
+	 .preemptions = 2,
 	 .long_preemptions = 4},
 	{.name = "a table of holds grows under a scan",
 	 .setup = setup_full_table,
@@ -1184,7 +1184,7 @@ static const struct explorer_program programs[] = {
 	 .actor = {{lock_list, 0, ALL},
 		   {append_texts, 1, EXPLORER_AFTER_DEATH},
 		   {rename_and_write, 2, EXPLORER_AFTER_DEATH}},
-	 .preemptions = 2,
+	 .preemptions = 1,
 	 .deaths = 1,
 	 .long_preemptions = 2,
 	 .long_deaths = 1,
@@ -1239,13 +1239,13 @@ static const struct explorer_program programs[] = {
 	 .setup = setup_circle,
 	 .check = check_collected,
 	 .actor = {{get_and_drop, 0, ALL}, {set_0, 1, ALL}, {collect, 2, ALL}},
-	 .preemptions = 2,
+	 .preemptions = 1,
 	 .long_preemptions = 3},
 	{.name = "a circle is dropped while it is collected",
 	 .setup = setup_own_circle,
 	 .check = check_collected,
 	 .actor = {{drop_x, 0, ALL}, {collect, 1, ALL}},
-	 .preemptions = 2,
+	 .preemptions = 1,
 	 .deaths = 1,
 	 .long_preemptions = 3,
 	 .long_deaths = 1,
@@ -1254,7 +1254,7 @@ static const struct explorer_program programs[] = {
 	 .setup = setup_path,
 	 .check = check_collected,
 	 .actor = {{step_along, 0, ALL}, {collect, 1, ALL}},
-	 .preemptions = 3,
+	 .preemptions = 2,
 	 .long_preemptions = 4,
 	 .late = true},
 	{.name = "circles through one another are collected",
@@ -1270,7 +1270,8 @@ static const struct explorer_program programs[] = {
 	 .preemptions = 1,
 	 .deaths = 1,
 	 .long_preemptions = 2,
-	 .long_deaths = 2},
+	 .long_deaths = 2,
+	 .steps = true},
 };
 
 enum { PROGRAMS = sizeof(programs) / sizeof(programs[0]) };
@@ -1280,7 +1281,8 @@ main(int argc, char **argv)
 {
 	static char buffer[BUFSIZ];
 	const char *soak = getenv("POSH_SOAK");
-	bool in_full = soak && *soak && *soak != '0';
+	/* A twin is found early, or not at all. */
+	bool in_full = getenv("POSH_TWIN") || (soak && *soak && *soak != '0');
 	struct explorer_result r;
 	long executions = 0;
 	size_t i;
