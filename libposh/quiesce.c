@@ -58,6 +58,9 @@ posh__barrier(void)
 uint32_t
 posh__epoch_stamp(struct posh_heap *h)
 {
+	/* What made it unreachable is seen before the epoch is read: who is in
+	 * time to see it yet has read no later epoch. */
+	posh__fence();
 	return (uint32_t)posh__load(&h->hdr->epoch);
 }
 
