@@ -69,13 +69,15 @@ posh__epoch_horizon(struct posh__self *self, uint32_t *out)
 {
 	struct posh_heap *h = self->h;
 	uint64_t epoch = posh__load(&h->hdr->epoch);
-	uint32_t high = (uint32_t)posh__load(&h->hdr->threads_high);
-	uint32_t tid, horizon = (uint32_t)epoch + 1;
+	uint32_t high, tid, horizon = (uint32_t)epoch + 1;
 
 	/* Who loses this has had it moved on by another. */
 	posh__cas(&h->hdr->epoch, epoch, epoch + 1);
 	if (!posh__barrier())
 		return false;
+	/* Not before: a thread that has come meanwhile may have the epoch
+	 * from before the barrier. */
+	high = (uint32_t)posh__load(&h->hdr->threads_high);
 	for (tid = 1; tid < high; tid++) {
 		struct posh__thread *t = posh__thread_at(h, tid);
 		uint64_t w = posh__load(&t->active);
