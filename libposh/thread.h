@@ -82,9 +82,10 @@ posh__self(struct posh_heap *h, struct posh__self **out)
 static inline void
 posh__begin(struct posh__self *self, uint64_t bits)
 {
-	/* Plain: whoever needs to know runs a membarrier first. */
+	/* No fence: whoever needs to know runs a membarrier first.  But nothing
+	 * is looked at before the epoch is: an acquire. */
 	posh__store(&self->t->active,
-		    posh__peek(&self->h->hdr->epoch) << 2 | bits);
+		    posh__load(&self->h->hdr->epoch) << 2 | bits);
 	if (__builtin_expect(self->h->fences, 0))
 		posh__fence();
 	posh__compiler_fence();
