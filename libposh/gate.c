@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* gate.c - the gate that makes writers stand still.
  *
- * A writer stores in its entry that it is inside, then looks at the gate;
- * both are plain.  Who shuts the gate stores it, has the kernel run a full
- * barrier on every running thread, and waits until nobody is inside: a
- * writer that it does not see has not looked at the gate yet, and will wait
- * there.  Threads that wait for a monitor, or are between two calls, are
- * outside, whatever monitors they have; readers do not look.
+ * A writer stores in its entry that it is inside, then looks at the gate,
+ * without a fence in between.  Who shuts the gate stores it, has the kernel
+ * run a full barrier on every running thread, and waits until nobody is
+ * inside: a writer that it does not see has not looked at the gate yet, and
+ * will wait there.  Threads that wait for a monitor, or are between two
+ * calls, are outside, whatever monitors they have; readers do not look.
  *
  * INVARIANTS
  *   I1  while the gate is shut and its owner past the wait, no intent is in

@@ -95,7 +95,8 @@ static inline void
 posh__begin_write(struct posh__self *self)
 {
 	posh__begin(self, 3);
-	if (__builtin_expect(posh__peek(&self->h->hdr->gate) != 0, 0) &&
+	/* An acquire: what was done behind the gate is seen now. */
+	if (__builtin_expect(posh__load(&self->h->hdr->gate) != 0, 0) &&
 	    POSH_RULE(GATE))
 		posh__gate_wait(self);
 }
