@@ -52,7 +52,8 @@ C_TESTS = \
 	%D%/soak.t \
 	%D%/stale.t \
 	%D%/storm.t \
-	%D%/value.t
+	%D%/value.t \
+	%D%/weak.t
 
 check_PROGRAMS += $(C_TESTS)
 LDADD = %D%/libtap.a libposh/libposh-check.la
@@ -62,6 +63,18 @@ LDADD = %D%/libtap.a libposh/libposh-check.la
 %C%_pairs_t_SOURCES = %D%/pairs.c %D%/explorer.c %D%/explorer.h \
 	%D%/scenario.c %D%/scenario.h %D%/world.c %D%/world.h
 %C%_explore_t_SOURCES = %D%/explore.c %D%/explorer.c %D%/explorer.h
+%C%_weak_t_SOURCES = \
+	%D%/litmus.c \
+	%D%/machine.c \
+	%D%/machine.h \
+	%D%/model.h \
+	%D%/order.c \
+	%D%/program.c \
+	%D%/program.h \
+	%D%/search.c \
+	%D%/weak.c \
+	%D%/weak.h \
+	%D%/weak-hold.c
 %C%_fuzz_t_SOURCES = %D%/fuzz.c fuzz/fuzz.h fuzz/image.c fuzz/visit.c
 
 # Tests of the tree itself.
