@@ -74,7 +74,8 @@ LDADD = %D%/libtap.a libposh/libposh-check.la
 	%D%/search.c \
 	%D%/weak.c \
 	%D%/weak.h \
-	%D%/weak-hold.c
+	%D%/weak-hold.c \
+	%D%/weak-read.c
 %C%_fuzz_t_SOURCES = %D%/fuzz.c fuzz/fuzz.h fuzz/image.c fuzz/visit.c
 
 # Tests of the tree itself.

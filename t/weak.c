@@ -15,7 +15,7 @@
 #include "tap.h"
 #include "weak.h"
 
-static const struct model *const *const lists[] = {hold_kernels};
+static const struct model *const *const lists[] = {hold_kernels, read_kernels};
 enum { LISTS = sizeof(lists) / sizeof(lists[0]) };
 
 static double seconds;
