@@ -74,6 +74,7 @@ LDADD = %D%/libtap.a libposh/libposh-check.la
 	%D%/search.c \
 	%D%/weak.c \
 	%D%/weak.h \
+	%D%/weak-alloc.c \
 	%D%/weak-hold.c \
 	%D%/weak-read.c
 %C%_fuzz_t_SOURCES = %D%/fuzz.c fuzz/fuzz.h fuzz/image.c fuzz/visit.c
