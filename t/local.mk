@@ -76,6 +76,7 @@ LDADD = %D%/libtap.a libposh/libposh-check.la
 	%D%/weak.h \
 	%D%/weak-alloc.c \
 	%D%/weak-hold.c \
+	%D%/weak-quiet.c \
 	%D%/weak-read.c
 %C%_fuzz_t_SOURCES = %D%/fuzz.c fuzz/fuzz.h fuzz/image.c fuzz/visit.c
 

@@ -15,8 +15,8 @@
 #include "tap.h"
 #include "weak.h"
 
-static const struct model *const *const lists[] = {hold_kernels, read_kernels,
-						   alloc_kernels};
+static const struct model *const *const lists[] = {
+	hold_kernels, read_kernels, quiet_kernels, alloc_kernels};
 enum { LISTS = sizeof(lists) / sizeof(lists[0]) };
 
 static double seconds;

@@ -17,7 +17,7 @@ extern const struct litmus litmus[];
 void litmus_model(const struct litmus *l, struct model *out);
 
 /* Kernels of libposh; each list ends with NULL. */
-extern const struct model *const hold_kernels[], *const read_kernels[],
-							 *const alloc_kernels[];
+extern const struct model *const hold_kernels[],
+	*const read_kernels[], *const quiet_kernels[], *const alloc_kernels[];
 
 #endif
