@@ -226,11 +226,11 @@ def allocator(program, rounds):
 
 
 def recovery(program, rounds):
-    """Return {row: ms} from the C benchmark of deaths and collections."""
+    """Return [(row, ms)] from the C benchmark of deaths and collections."""
     text = subprocess.run([program, "-m", str(rounds)], check=True, text=True,
                           stdout=subprocess.PIPE).stdout
-    return {row: float(ms) for row, ms in
-            (line.split("\t") for line in text.splitlines())}
+    return [(row, float(ms)) for row, ms in
+            (line.split("\t") for line in text.splitlines())]
 
 
 def table(title, head, rows):
@@ -293,7 +293,7 @@ def main():
     if args.recover:
         out = result["recovery"] = recovery(args.recover, args.rounds)
         table("Deaths and collections: what the living wait", ["", "ms"],
-              [[row, f"{ms:.3f}"] for row, ms in out.items()])
+              [[row, f"{ms:.3f}"] for row, ms in out])
     out = result["operations"] = operations(args.rounds, args.seconds)
     print_operations(out)
     out = result["two readers"] = two_readers(args.rounds, args.seconds)

@@ -6,8 +6,10 @@
  *
  * A process that holds objects, and has the monitor of a list, is killed; the
  * time is that of posh_object_lock in another, which finds it dead, recovers
- * it and goes on.  Then a collection, behind the gate, of a heap whose objects
- * are all in use, and of one in which they are garbage.
+ * it and goes on.  Then a collection, of a heap whose objects are all in use,
+ * and of one in which they are garbage: how long it takes, and meanwhile the
+ * longest time between two operations of another process, one that writes or
+ * one that reads.
  */
 #include "config.h"
 
@@ -16,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -110,12 +113,43 @@ fill(posh_heap *h, posh_handle list, size_t bytes)
 	}
 }
 
+/* What a process that works beside a collection has waited. */
+static volatile double *longest;
+
+enum work { NOTHING, WRITE, READ };
+
+static pid_t
+worker(posh_heap *h, posh_handle list, posh_handle ring, enum work what)
+{
+	struct posh_value v = posh_int(1);
+	double last, t;
+	pid_t pid;
+
+	if (what == NOTHING)
+		return 0;
+	must(posh_list_append(h, list, &v));
+	*longest = -1;
+	posh_fork_arm();
+	pid = fork();
+	if (pid)
+		return pid;
+	posh_object_drop(h, ring);
+	for (last = now();; last = t) {
+		must(what == WRITE ? posh_list_set(h, list, 0, &v)
+				   : posh_list_get(h, list, 0, &v));
+		t = now();
+		if (t - last > *longest)
+			*longest = t - last;
+	}
+}
+
 static double
-collection(int objects, bool garbage)
+collection(int objects, bool garbage, enum work what)
 {
 	posh_handle list, ring;
 	posh_heap *h = make_heap(&list);
 	struct posh_value v;
+	pid_t pid;
 	double t;
 
 	must(posh_list_new(h, &ring));
@@ -125,11 +159,21 @@ collection(int objects, bool garbage)
 	}
 	v = posh_object(ring);
 	must(posh_list_append(h, ring, &v));
+	pid = worker(h, list, ring, what);
+	while (pid && *longest < 0)
+		usleep(1000);
 	if (garbage)
 		posh_object_drop(h, ring);
+	*longest = 0;
 	t = now();
 	must(posh_heap_collect(h));
 	t = now() - t;
+	if (pid) {
+		usleep(20000);
+		t = *longest;
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
 	posh_heap_close(h);
 	return t;
 }
@@ -148,12 +192,19 @@ static const struct row {
 	size_t heap;
 	int objects;
 	bool garbage;
+	enum work beside;
 } rows[] = {
-	{"death of an owner that held 1 object", 1, 0, 0, false},
-	{"death of an owner that held 10,000", 10000, 0, 0, false},
-	{"the same in a heap of 1 GiB", 10000, (size_t)1 << 30, 0, false},
-	{"collection, 1,000,000 objects in use", 0, 0, 1000000, false},
-	{"collection, 1,000,000 objects of garbage", 0, 0, 1000000, true},
+	{"death of an owner that held 1 object", 1, 0, 0, false, NOTHING},
+	{"death of an owner that held 10,000", 10000, 0, 0, false, NOTHING},
+	{"the same in a heap of 1 GiB", 10000, (size_t)1 << 30, 0, false,
+	 NOTHING},
+	{"collection, 1,000,000 objects in use", 0, 0, 1000000, false, NOTHING},
+	{"a writer meanwhile, at the longest", 0, 0, 1000000, false, WRITE},
+	{"a reader meanwhile, at the longest", 0, 0, 1000000, false, READ},
+	{"collection, 1,000,000 objects of garbage", 0, 0, 1000000, true,
+	 NOTHING},
+	{"a writer meanwhile, at the longest", 0, 0, 1000000, true, WRITE},
+	{"a reader meanwhile, at the longest", 0, 0, 1000000, true, READ},
 };
 
 static double
@@ -170,7 +221,7 @@ median(const struct row *r, int rounds)
 	}
 	for (i = 0; i < rounds; i++)
 		t[i] = h ? death(h, list, r->held)
-			 : collection(r->objects, r->garbage);
+			 : collection(r->objects, r->garbage, r->beside);
 	posh_heap_close(h);
 	qsort(t, (size_t)rounds, sizeof(*t), by_size);
 	return t[rounds / 2];
@@ -183,6 +234,8 @@ main(int argc, char **argv)
 	int rounds = argc > 1 + lines ? atoi(argv[1 + lines]) : 7;
 	size_t i;
 
+	longest = mmap(NULL, sizeof(*longest), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (rounds < 1 || rounds > MAX_ROUNDS) {
 		fprintf(stderr, "usage: recover [-m] [rounds]\n");
 		return 2;

@@ -439,7 +439,7 @@ collect_now(struct posh__self *self)
 		posh__store(&self->h->hdr->collected, used(self->h));
 		return rc;
 	}
-	n = posh__recount(self);
+	n = posh__suspects(self) ? posh__recount(self) : 0;
 	if (n == 0)
 		n = search(&c);
 	posh__store(&self->h->hdr->collected, used(self->h));

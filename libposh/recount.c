@@ -64,18 +64,25 @@ is_suspect(struct posh__self *self, uint64_t block, posh__word *word, void *arg)
 		*(bool *)arg = true;
 }
 
+bool
+posh__suspects(struct posh__self *self)
+{
+	bool any = false;
+
+	posh__walk(self, is_suspect, &any);
+	return any;
+}
+
 int
 posh_heap_reap(posh_heap *h)
 {
 	struct posh__self *self;
-	bool suspects = false;
 	int n, rc = posh__enter_write(h, &self);
 
 	if (rc)
 		return rc;
 	n = posh__member_reap(self);
-	posh__walk(self, is_suspect, &suspects);
-	if (n >= 0 && suspects) {
+	if (n >= 0 && posh__suspects(self)) {
 		rc = posh__gate_shut(self);
 		if (rc == 0) {
 			rc = posh__recount(self);

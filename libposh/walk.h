@@ -33,4 +33,7 @@ void posh__census_free(struct posh__census *c);
  * The world stands still. */
 int posh__recount(struct posh__self *self);
 
+/* Is there any? */
+bool posh__suspects(struct posh__self *self);
+
 #endif
