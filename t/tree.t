@@ -51,7 +51,7 @@ all=$(ls bootstrap configure.ac Makefile.am .clang-format LICENSE NEWS \
 	./*.md */local.mk libposh/*.[ch] libposh/*.map libposh/*.in \
 	libposh/posh/*.in python/_posh/*.[ch] python/posh/*.py* t/*.[ch] \
 	t/*.py examples/*.py examples/*.c bench/*.* fuzz/*.[ch] doc/*.md tools/* \
-	2>/dev/null | grep -v '\.pyc$')
+	2>/dev/null | grep -v -e '\.pyc$' -e '\.o$')
 report "$(for f in $all; do
 	head -n 3 "$f" | grep -q 'SPDX-License-Identifier: MIT' || echo "$f"
 done)" "every file says under which licence it is"
