@@ -13,6 +13,11 @@ EXT_SOURCES = \
 	%D%/_posh/errors.c \
 	%D%/_posh/heap.c \
 	%D%/_posh/instance.c \
+	%D%/_posh/kinddict.c \
+	%D%/_posh/kindinstance.c \
+	%D%/_posh/kindlist.c \
+	%D%/_posh/kinds.c \
+	%D%/_posh/kindtuple.c \
 	%D%/_posh/layout.c \
 	%D%/_posh/list.c \
 	%D%/_posh/list.h \

@@ -466,8 +466,10 @@ dict_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *kwds)
 	if (rc)
 		error_set(st, rc);
 	else
-		p = proxy_new(type == st->SharedDict ? st->dict_type : type,
-			      heap, o);
+		p = proxy_new(type == st->SharedDict
+				      ? st->proxy_type[POSH_KIND_DICT]
+				      : type,
+			      heap, o, POSH_KIND_DICT);
 	Py_DECREF(heap);
 	return p;
 }
@@ -593,12 +595,9 @@ static PyType_Spec spec = {
 int
 dict_exec(PyObject *module, module_state *st)
 {
-	PyObject *type = PyType_FromModuleAndSpec(module, &spec, NULL);
-
-	if (!type)
+	st->SharedDict = proxy_type_new(module, &spec, "dict", POSH_KIND_DICT);
+	if (!st->SharedDict)
 		return -1;
-	proxy_disguise((PyTypeObject *)type, "dict");
-	st->SharedDict = (PyTypeObject *)type;
-	st->dict_type = (PyTypeObject *)Py_NewRef(type);
-	return PyModule_AddObject(module, "SharedDict", Py_NewRef(type));
+	return PyModule_AddObject(module, "SharedDict",
+				  Py_NewRef((PyObject *)st->SharedDict));
 }

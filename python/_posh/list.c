@@ -427,8 +427,10 @@ list_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *kwds)
 	if (rc)
 		error_set(st, rc);
 	else
-		p = proxy_new(type == st->SharedList ? st->list_type : type,
-			      heap, o);
+		p = proxy_new(type == st->SharedList
+				      ? st->proxy_type[POSH_KIND_LIST]
+				      : type,
+			      heap, o, POSH_KIND_LIST);
 	Py_DECREF(heap);
 	return p;
 }
@@ -585,12 +587,9 @@ static PyType_Spec spec = {
 int
 list_exec(PyObject *module, module_state *st)
 {
-	PyObject *type = PyType_FromModuleAndSpec(module, &spec, NULL);
-
-	if (!type)
+	st->SharedList = proxy_type_new(module, &spec, "list", POSH_KIND_LIST);
+	if (!st->SharedList)
 		return -1;
-	proxy_disguise((PyTypeObject *)type, "list");
-	st->SharedList = (PyTypeObject *)type;
-	st->list_type = (PyTypeObject *)Py_NewRef(type);
-	return PyModule_AddObject(module, "SharedList", Py_NewRef(type));
+	return PyModule_AddObject(module, "SharedList",
+				  Py_NewRef((PyObject *)st->SharedList));
 }

@@ -20,6 +20,10 @@ set_hook(module_state *st, PyObject *name, PyObject *value)
 
 	if (!s)
 		return -1;
+	if (!PyCallable_Check(value)) {
+		PyErr_Format(PyExc_TypeError, "bad value for hook %R", name);
+		return -1;
+	}
 #define X(type, hook)                                                          \
 	if (strcmp(s, #hook) == 0) {                                           \
 		old = (PyObject *)st->hook;                                    \
@@ -30,25 +34,6 @@ set_hook(module_state *st, PyObject *name, PyObject *value)
 	STATE_HOOKS(X)
 #undef X
 	PyErr_Format(PyExc_TypeError, "there is no hook %R", name);
-	return -1;
-}
-
-/* A type for proxies must be laid out as they are. */
-static int
-check_hook(module_state *st, PyObject *name, PyObject *value)
-{
-	PyTypeObject *base = NULL;
-
-	if (PyUnicode_CompareWithASCIIString(name, "list_type") == 0)
-		base = st->SharedList;
-	else if (PyUnicode_CompareWithASCIIString(name, "dict_type") == 0)
-		base = st->SharedDict;
-	else if (PyCallable_Check(value))
-		return 0;
-	if (base && PyType_Check(value) &&
-	    PyType_IsSubtype((PyTypeObject *)value, base))
-		return 0;
-	PyErr_Format(PyExc_TypeError, "bad value for hook %R", name);
 	return -1;
 }
 
@@ -64,13 +49,37 @@ set_hooks(PyObject *module, PyObject *args, PyObject *kwds)
 		return NULL;
 	}
 	while (kwds && PyDict_Next(kwds, &at, &name, &value))
-		if (check_hook(st, name, value) < 0 ||
-		    set_hook(st, name, value) < 0)
+		if (set_hook(st, name, value) < 0)
 			return NULL;
 	Py_RETURN_NONE;
 }
 
+/* Proxies of the kind that base is the type of get the type from now on. */
+static PyObject *
+set_proxy_type(PyObject *module, PyObject *args)
+{
+	module_state *st = PyModule_GetState(module);
+	PyTypeObject *base, *type;
+	int kind;
+
+	if (!PyArg_ParseTuple(args, "O!O!:_set_proxy_type", &PyType_Type, &base,
+			      &PyType_Type, &type))
+		return NULL;
+	for (kind = 0; kind < KINDS; kind++)
+		if (base == st->shared_type[kind] &&
+		    PyType_IsSubtype(type, base)) {
+			Py_INCREF(type);
+			Py_XSETREF(st->proxy_type[kind], type);
+			Py_RETURN_NONE;
+		}
+	PyErr_Format(PyExc_TypeError, "%R can't stand for %R", type, base);
+	return NULL;
+}
+
 static PyMethodDef functions[] = {
+	{"_set_proxy_type", set_proxy_type, METH_VARARGS,
+	 "_set_proxy_type(base, type)\n--\n\n"
+	 "Have proxies that were of type base be of a subtype of it."},
 	{"_set_hooks", (PyCFunction)(void (*)(void))set_hooks,
 	 METH_VARARGS | METH_KEYWORDS,
 	 "_set_hooks(**hooks)\n--\n\nConnect the package's own functions."},
@@ -83,8 +92,9 @@ static PyMethodDef functions[] = {
 typedef int (*exec_function)(PyObject *module, module_state *state);
 
 static const exec_function execs[] = {
-	errors_exec, values_exec,   heap_exec,      list_exec,  listiter_exec,
-	dict_exec,   dictiter_exec, dictviews_exec, share_exec, instance_exec,
+	errors_exec,    values_exec,   heap_exec,     proxy_exec,
+	list_exec,      listiter_exec, dict_exec,     dictiter_exec,
+	dictviews_exec, share_exec,    instance_exec,
 };
 
 static int
@@ -115,10 +125,13 @@ static int
 module_traverse(PyObject *module, visitproc visit, void *arg)
 {
 	module_state *st = PyModule_GetState(module);
+	int kind;
 
 #define X(type, name) Py_VISIT(st->name);
 	STATE_ALL(X)
 #undef X
+	for (kind = 0; kind < KINDS; kind++)
+		Py_VISIT(st->proxy_type[kind]);
 	return 0;
 }
 

@@ -78,6 +78,7 @@ new_ref(PyObject *x)
 /* Types of the core of the extension. */
 #define STATE_TYPES(X)                                                         \
 	X(PyTypeObject, HeapBase)                                              \
+	X(PyTypeObject, Proxy)                                                 \
 	X(PyTypeObject, SharedList)                                            \
 	X(PyTypeObject, SharedDict)                                            \
 	X(PyTypeObject, ListIterator)                                          \
@@ -90,15 +91,11 @@ new_ref(PyObject *x)
 /* Hooks, set from Python by _posh._set_hooks(name=callable, ...).
  *   default_heap()   -> the heap for what is made without naming one
  *   reduce(proxy)    -> what __reduce_ex__ returns (a ticket)
- *   unshare(proxy)   -> a deep private copy, for __deepcopy__
- * list_type and dict_type are the types that proxies of those kinds get:
- * subtypes of SharedList and SharedDict with the same layout. */
+ *   unshare(proxy)   -> a deep private copy, for __deepcopy__ */
 #define STATE_HOOKS(X)                                                         \
 	X(PyObject, default_heap)                                              \
 	X(PyObject, reduce)                                                    \
-	X(PyObject, unshare)                                                   \
-	X(PyTypeObject, list_type)                                             \
-	X(PyTypeObject, dict_type)
+	X(PyObject, unshare)
 
 /* Methods and constants that values.c and others call, and what the views
  * say they are. */
@@ -136,7 +133,7 @@ new_ref(PyObject *x)
 typedef struct heap_object heap_object;
 typedef struct proxy_object proxy_object;
 
-enum { FREE_PROXIES = 80 };
+enum { FREE_PROXIES = 80, KINDS = 16 };
 
 /* Proxies of one type that were freed, for the next ones. */
 struct free_list {
@@ -155,9 +152,12 @@ typedef struct {
 #define X(type, name) type *name;
 	STATE_ALL(X)
 #undef X
-	heap_object *heaps;          /* all that are open, borrowed */
-	struct free_list free_lists; /* of SharedList */
-	struct free_list free_dicts; /* of SharedDict */
+	heap_object *heaps; /* all that are open, borrowed */
+	/* By kind: the type that is made here, one of STATE_TYPES, and the
+	 * one that proxies get, strong: a subtype of it with the same layout.
+	 * NULL for kinds that have no type of their own. */
+	PyTypeObject *shared_type[KINDS], *proxy_type[KINDS];
+	struct free_list free[KINDS]; /* of the former */
 	struct text_entry texts[1 << TEXT_BITS];
 } module_state;
 
@@ -246,6 +246,7 @@ void error_set_key(PyObject *key);
 struct proxy_object {
 	PyObject_HEAD heap_object *heap; /* strong */
 	posh_handle handle;
+	enum posh_kind kind;
 	uint64_t writes; /* of this process, tried ones included */
 	int64_t added;   /* dict: keys that this process put in, */
 	int64_t removed; /* and took out, since the proxy was made */
@@ -297,7 +298,8 @@ PyObject *proxy_wrap(heap_object *heap, posh_handle o, enum posh_kind kind);
 
 /* Make the proxy of that type for an object known to have none, consuming
  * the hold. */
-PyObject *proxy_new(PyTypeObject *type, heap_object *heap, posh_handle o);
+PyObject *proxy_new(PyTypeObject *type, heap_object *heap, posh_handle o,
+		    enum posh_kind kind);
 
 /* If x is a proxy of any kind (list, dict, instance), give its heap
  * (borrowed) and handle and return its kind, otherwise POSH_KIND_NONE.
@@ -333,11 +335,16 @@ PyObject *proxy_misuse(PyObject *plain, const char *name, PyObject *const *args,
 			METH_FASTCALL | METH_KEYWORDS, doc                     \
 	}
 
-/* Give a type the name that the builtin's error messages have, and the
- * property __class__ that says so. */
+/* Give a type the name that the builtin's error messages have. */
 void proxy_disguise(PyTypeObject *type, const char *name);
 
-/* Slots and methods that both types have. */
+/* Make the type of the proxies of a kind: it derives from Proxy, has the
+ * builtin's name in error messages, and is what share() makes.  Returns what
+ * shared_type has, a new reference. */
+PyTypeObject *proxy_type_new(PyObject *module, PyType_Spec *spec,
+			     const char *name, enum posh_kind kind);
+
+/* Slots and methods that all types have. */
 void proxy_dealloc(PyObject *self);
 PyObject *proxy_reduce_ex(PyObject *self, PyObject *protocol);
 PyObject *proxy_deepcopy(PyObject *self, PyObject *memo);
@@ -571,6 +578,7 @@ bool instance_check(module_state *state, PyObject *x, heap_object **heap,
 /* Each file's part of the module: makes its types, adds its functions. */
 int errors_exec(PyObject *module, module_state *state);
 int values_exec(PyObject *module, module_state *state);
+int proxy_exec(PyObject *module, module_state *state);
 int heap_exec(PyObject *module, module_state *state);
 int list_exec(PyObject *module, module_state *state);
 int listiter_exec(PyObject *module, module_state *state);

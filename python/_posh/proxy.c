@@ -5,18 +5,13 @@
  * matrix[row][column] makes and drops each time.  Subtypes made in Python
  * are allocated as usual.
  */
-#include "module.h"
+#include "sharing.h"
 
-#include <errno.h>
-
+/* Subtypes made in Python have none. */
 static struct free_list *
-free_list_of(module_state *st, PyTypeObject *type)
+free_list_of(module_state *st, PyTypeObject *type, enum posh_kind kind)
 {
-	if (type == st->SharedList)
-		return &st->free_lists;
-	if (type == st->SharedDict)
-		return &st->free_dicts;
-	return NULL;
+	return type == st->shared_type[kind] ? &st->free[kind] : NULL;
 }
 
 static proxy_object *
@@ -37,9 +32,10 @@ alloc(PyTypeObject *type, struct free_list *list)
 }
 
 PyObject *
-proxy_new(PyTypeObject *type, heap_object *heap, posh_handle o)
+proxy_new(PyTypeObject *type, heap_object *heap, posh_handle o,
+	  enum posh_kind kind)
 {
-	proxy_object *p = alloc(type, free_list_of(heap->state, type));
+	proxy_object *p = alloc(type, free_list_of(heap->state, type, kind));
 
 	if (UNLIKELY(!p)) {
 		heap_drop(heap, o);
@@ -47,6 +43,7 @@ proxy_new(PyTypeObject *type, heap_object *heap, posh_handle o)
 	}
 	p->heap = (heap_object *)Py_NewRef((PyObject *)heap);
 	p->handle = o;
+	p->kind = kind;
 	p->writes = 0;
 	p->added = p->removed = 0;
 	p->weakrefs = NULL;
@@ -70,7 +67,7 @@ proxy_dealloc(PyObject *self)
 	if (LIKELY(heap != NULL)) {
 		heap_leave(heap, p->handle, self);
 		heap_drop(heap, p->handle);
-		list = free_list_of(heap->state, tp);
+		list = free_list_of(heap->state, tp, p->kind);
 		Py_DECREF(heap);
 	}
 	if (LIKELY(list && list->count < FREE_PROXIES)) {
@@ -81,60 +78,17 @@ proxy_dealloc(PyObject *self)
 	Py_DECREF(tp);
 }
 
-static void
-clear(struct free_list *list, PyTypeObject *type)
-{
-	while (list->count) {
-		PyObject_Free(list->item[--list->count]);
-		Py_DECREF(type);
-	}
-}
-
 void
 proxy_free_lists_clear(module_state *st)
 {
-	clear(&st->free_lists, st->SharedList);
-	clear(&st->free_dicts, st->SharedDict);
-}
+	int kind;
 
-/* Read a tuple that is an object; the caller keeps it held. */
-static PyObject *
-tuple_read(heap_object *heap, posh_handle o)
-{
-	int64_t n;
-	struct posh_value v;
-	PyObject *t;
-	PyObject *x;
-	int64_t i;
-	int rc;
-
-	CALL(n, posh_tuple_len(heap->h, o));
-	if (n < 0)
-		return error_set(heap->state, n);
-	t = PyTuple_New((Py_ssize_t)n);
-	for (i = 0; t && i < n; i++) {
-		CALL(rc, posh_tuple_get(heap->h, o, (size_t)i, &v));
-		x = rc ? error_set(heap->state, rc) : value_decode(heap, &v);
-		if (x)
-			PyTuple_SET_ITEM(t, (Py_ssize_t)i, x);
-		else
-			Py_CLEAR(t);
-	}
-	return t;
-}
-
-static PyObject *
-tuple_wrap(heap_object *heap, posh_handle o)
-{
-	PyObject *t = NULL;
-
-	/* A damaged heap may have a tuple inside itself. */
-	if (!Py_EnterRecursiveCall(" while reading a tuple")) {
-		t = tuple_read(heap, o);
-		Py_LeaveRecursiveCall();
-	}
-	heap_drop(heap, o);
-	return t;
+	for (kind = 0; kind < KINDS; kind++)
+		while (st->free[kind].count) {
+			PyObject_Free(
+				st->free[kind].item[--st->free[kind].count]);
+			Py_DECREF(st->shared_type[kind]);
+		}
 }
 
 PyObject *
@@ -142,23 +96,15 @@ proxy_wrap(heap_object *heap, posh_handle o, enum posh_kind kind)
 {
 	module_state *st = heap->state;
 	PyObject *p = heap_find(heap, o);
+	const struct kind *table;
 
 	if (p) {
 		heap_drop(heap, o);
 		return p;
 	}
-	switch (kind) {
-	case POSH_KIND_LIST:
-		return proxy_new(st->list_type, heap, o);
-	case POSH_KIND_DICT:
-		return proxy_new(st->dict_type, heap, o);
-	case POSH_KIND_TUPLE:
-		return tuple_wrap(heap, o);
-	case POSH_KIND_INSTANCE:
-		return instance_wrap(heap, o);
-	case POSH_KIND_NONE:
-		break;
-	}
+	table = kind_table(kind);
+	if (LIKELY(table != NULL))
+		return table->wrap(heap, o);
 	heap_drop(heap, o);
 	return error_set(st, -EUCLEAN);
 }
@@ -167,19 +113,13 @@ enum posh_kind
 proxy_check(module_state *st, PyObject *x, heap_object **heap, posh_handle *o)
 {
 	proxy_object *p = (proxy_object *)x;
-	enum posh_kind kind;
 
-	if (is_list_proxy(st, x))
-		kind = POSH_KIND_LIST;
-	else if (is_dict_proxy(st, x))
-		kind = POSH_KIND_DICT;
-	else if (instance_check(st, x, heap, o))
-		return POSH_KIND_INSTANCE;
-	else
-		return POSH_KIND_NONE;
+	if (!PyObject_TypeCheck(x, st->Proxy))
+		return instance_check(st, x, heap, o) ? POSH_KIND_INSTANCE
+						      : POSH_KIND_NONE;
 	*heap = p->heap;
 	*o = p->handle;
-	return kind;
+	return p->kind;
 }
 
 PyObject *
@@ -257,12 +197,6 @@ proxy_misuse(PyObject *plain, const char *name, PyObject *const *args,
 	Py_DECREF(r);
 	PyErr_Format(PyExc_TypeError, "bad arguments for %s()", name);
 	return NULL;
-}
-
-void
-proxy_disguise(PyTypeObject *type, const char *name)
-{
-	type->tp_name = name;
 }
 
 /*
@@ -372,4 +306,51 @@ proxy_in_place(void)
 	Py_XDECREF(code);
 	Py_XDECREF(bytes);
 	return yes;
+}
+
+/*
+ * The type that all of them derive from.
+ */
+
+static PyType_Slot slots[] = {
+	{Py_tp_dealloc, proxy_dealloc},
+	{Py_tp_doc, "What the proxies of builtin types have in common."},
+	{0, NULL}};
+
+static PyType_Spec spec = {
+	.name = "posh._posh.Proxy",
+	.basicsize = sizeof(proxy_object),
+	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | NO_INSTANCES,
+	.slots = slots,
+};
+
+void
+proxy_disguise(PyTypeObject *type, const char *name)
+{
+	type->tp_name = name;
+}
+
+PyTypeObject *
+proxy_type_new(PyObject *module, PyType_Spec *type_spec, const char *name,
+	       enum posh_kind kind)
+{
+	module_state *st = posh_state;
+	PyTypeObject *type;
+
+	type = (PyTypeObject *)PyType_FromModuleAndSpec(module, type_spec,
+							(PyObject *)st->Proxy);
+	if (!type)
+		return NULL;
+	proxy_disguise(type, name);
+	st->shared_type[kind] = type;
+	st->proxy_type[kind] = (PyTypeObject *)Py_NewRef(type);
+	return type;
+}
+
+int
+proxy_exec(PyObject *module, module_state *st)
+{
+	st->Proxy =
+		(PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);
+	return st->Proxy ? 0 : -1;
 }

@@ -15,10 +15,8 @@
  */
 #include "sharing.h"
 
-enum { BATCH = 64 };
-
 /* An object that has a copy, which is to be filled. */
-struct task {
+struct share_task {
 	PyObject *x; /* borrowed from the memo's keep */
 	posh_handle o;
 };
@@ -27,21 +25,6 @@ struct memo {
 	struct map map; /* object -> handle */
 	PyObject *keep; /* list: the objects, which must not be freed */
 };
-
-struct sharer {
-	heap_object *heap;
-	PyObject *root;
-	struct memo *memo;
-	struct task *task;
-	size_t tasks, room;
-	/* The batch: */
-	encoder values;
-	size_t n;
-	struct posh_value v[2 * BATCH];
-	PyObject *made[2 * BATCH]; /* what v[i] is a new copy of, or NULL */
-};
-
-enum outcome { FAILED = -1, FULL = 0, ADDED = 1 };
 
 /*
  * The memo.
@@ -97,11 +80,12 @@ memo_set(struct memo *memo, PyObject *x, posh_handle o)
  */
 
 static int
-task_add(struct sharer *s, PyObject *x, posh_handle o)
+task_add(sharer *s, PyObject *x, posh_handle o)
 {
 	if (s->tasks == s->room) {
 		size_t room = s->room ? 2 * s->room : 32;
-		struct task *t = PyMem_Realloc(s->task, room * sizeof(*t));
+		struct share_task *t =
+			PyMem_Realloc(s->task, room * sizeof(*t));
 		if (!t) {
 			PyErr_NoMemory();
 			return -1;
@@ -114,9 +98,8 @@ task_add(struct sharer *s, PyObject *x, posh_handle o)
 	return memo_set(s->memo, x, o);
 }
 
-/* Raise NotShareableError for x, which is somewhere in the root. */
-static enum outcome
-refuse(struct sharer *s, PyObject *x, const char *why)
+enum outcome
+sharer_refuse(sharer *s, PyObject *x, const char *why)
 {
 	PyObject *r;
 	if (!posh_state->not_shareable) {
@@ -137,109 +120,8 @@ refuse(struct sharer *s, PyObject *x, const char *why)
  * One value.
  */
 
-/* Set the heap for what is made by T(...), or with NULL no one. */
-static int
-set_current_heap(PyObject *heap)
-{
-	PyObject *dict = PyThreadState_GetDict();
-	if (!dict)
-		return PyErr_NoMemory(), -1;
-	return PyDict_SetItemString(dict, "posh.heap", heap ? heap : Py_None);
-}
-
-/* Run the class's init(S, x), whose result is the copy. */
-static PyObject *
-call_init(struct sharer *s, PyObject *x, class_object *cls)
-{
-	PyObject *dict = PyThreadState_GetDict(), *type, *value, *tb;
-	PyObject *before, *r;
-	before = dict ? PyDict_GetItemString(dict, "posh.heap") : NULL;
-	Py_XINCREF(before);
-	r = NULL;
-	if (set_current_heap((PyObject *)s->heap) == 0)
-		r = PyObject_CallFunctionObjArgs(cls->init, cls->type, x, NULL);
-	PyErr_Fetch(&type, &value, &tb);
-	if (set_current_heap(before) < 0)
-		Py_CLEAR(r);
-	if (type)
-		PyErr_Restore(type, value, tb);
-	Py_XDECREF(before);
-	return r;
-}
-
-static enum outcome
-add_initialised(struct sharer *s, PyObject *x, class_object *cls,
-		struct posh_value *v)
-{
-	heap_object *heap;
-	posh_handle o;
-	PyObject *p = call_init(s, x, cls);
-	int rc;
-	if (!p)
-		return FAILED;
-	if (proxy_check(posh_state, p, &heap, &o) == POSH_KIND_NONE ||
-	    heap->h != s->heap->h) {
-		PyErr_Format(PyExc_TypeError,
-			     "init of '%.200s' has to return a new shared "
-			     "object, not '%.200s'",
-			     cls->base->tp_name, Py_TYPE(p)->tp_name);
-		Py_DECREF(p);
-		return FAILED;
-	}
-	*v = posh_object(o);
-	rc = memo_set(s->memo, x, o);
-	if (rc == 0)
-		rc = PyList_Append(s->memo->keep, p);
-	Py_DECREF(p);
-	return rc < 0 ? FAILED : ADDED;
-}
-
-static enum outcome
-fresh_instance(struct sharer *s, PyObject *x, struct posh_value *v)
-{
-	class_object *cls = class_find(Py_TYPE(x));
-	layout_object *l;
-	size_t n = 0;
-	if (!cls || cls->base != Py_TYPE(x))
-		return refuse(s, x, NULL);
-	if (cls->init)
-		return add_initialised(s, x, cls, v);
-	l = layout_of_class(s->heap, cls);
-	if (!l)
-		return FAILED;
-	if (Py_TYPE(x)->tp_dictoffset) {
-		PyObject *dict = PyObject_GenericGetDict(x, NULL);
-		n = dict ? (size_t)PyDict_GET_SIZE(dict) : 0;
-		Py_XDECREF(dict);
-		PyErr_Clear();
-	}
-	*v = posh_fresh(POSH_KIND_INSTANCE);
-	v->object = l->handle;
-	v->size = layout_room(l, n);
-	Py_DECREF(l);
-	return ADDED;
-}
-
-/* What is made for a plain object that is not in the memo. */
-static enum outcome
-fresh(struct sharer *s, PyObject *x, struct posh_value *v)
-{
-	if (PyList_CheckExact(x)) {
-		*v = posh_fresh(POSH_KIND_LIST);
-	} else if (PyDict_CheckExact(x)) {
-		*v = posh_fresh(POSH_KIND_DICT);
-	} else if (PyTuple_CheckExact(x)) {
-		*v = posh_fresh(POSH_KIND_TUPLE);
-		v->size = (size_t)PyTuple_GET_SIZE(x);
-	} else {
-		return fresh_instance(s, x, v);
-	}
-	return ADDED;
-}
-
-/* Add x to the batch.  FULL: the batch has to be written first. */
-static enum outcome
-batch_add(struct sharer *s, PyObject *x)
+enum outcome
+sharer_add(sharer *s, PyObject *x)
 {
 	struct posh_value *v = &s->v[s->n];
 	struct map_entry *m;
@@ -259,7 +141,7 @@ batch_add(struct sharer *s, PyObject *x)
 		s->n++;
 		return ADDED;
 	}
-	rc = fresh(s, x, v);
+	rc = kind_table(kind_of(x))->fresh(s, x, v);
 	if (rc != ADDED)
 		return rc;
 	if (v->type == POSH_NEW) {
@@ -272,9 +154,9 @@ batch_add(struct sharer *s, PyObject *x)
 	return ADDED;
 }
 
-/* The batch was written (rc >= 0) or not: its new objects become tasks. */
-static int
-batch_done(struct sharer *s, int rc)
+/* Its new objects become tasks. */
+int
+sharer_done(sharer *s, int rc)
 {
 	encoder_clear(&s->values);
 	if (rc < 0) {
@@ -288,85 +170,27 @@ batch_done(struct sharer *s, int rc)
 	return 0;
 }
 
-/*
- * Filling.
- */
-
-static int
-write_list(struct sharer *s, posh_handle o)
-{
-	int rc = 0;
-	if (s->n)
-		CALL(rc, posh_list_extend(s->heap->h, o, s->v, s->n));
-	return batch_done(s, rc);
-}
-
-static int
-fill_list(struct sharer *s, PyObject *x, posh_handle o)
-{
-	posh_heap *h = s->heap->h;
-	Py_ssize_t i = 0, n = PyList_GET_SIZE(x);
-	enum outcome rc = ADDED;
-	int err;
-	if (n > BATCH) {
-		CALL(err, posh_list_reserve(h, o, (size_t)n));
-		if (err < 0)
-			return error_set(posh_state, err), -1;
-	}
-	while (i < PyList_GET_SIZE(x)) {
-		PyObject *item = Py_NewRef(PyList_GET_ITEM(x, i));
-		if (s->n < BATCH)
-			rc = batch_add(s, item);
-		else
-			rc = FULL;
-		if (rc == ADDED && encoder_keep(&s->values, item) < 0)
-			return -1;
-		if (rc == ADDED) {
-			i++;
-			continue;
-		}
-		Py_DECREF(item);
-		if (rc == FAILED || write_list(s, o) < 0)
-			return -1;
-	}
-	return write_list(s, o);
-}
-
-static int
-fill_tuple(struct sharer *s, PyObject *x, posh_handle o)
-{
-	for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(x); i++) {
-		int rc;
-		if (batch_add(s, PyTuple_GET_ITEM(x, i)) != ADDED)
-			return -1;
-		CALL(rc, posh_tuple_init(s->heap->h, o, (size_t)i, s->v));
-		if (batch_done(s, rc) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 /* A key that is no immutable value: an instance that is equal to itself
  * only.  It is held until the batch is written. */
 static enum outcome
-add_key_object(struct sharer *s, PyObject *x)
+add_key_object(sharer *s, PyObject *x)
 {
 	struct map_entry *m = map_find(&s->memo->map, (uint64_t)(uintptr_t)x);
 	struct posh_value *v = &s->v[s->n];
 	posh_handle o;
 	int rc;
 	if (Py_TYPE(x)->tp_hash != PyBaseObject_Type.tp_hash)
-		return refuse(s, x, "key");
+		return sharer_refuse(s, x, "key");
 	if (m) {
 		o.off = m->value;
 		*v = posh_object(o);
 		s->made[s->n++] = NULL;
 		return ADDED;
 	}
-	if (fresh_instance(s, x, v) != ADDED)
+	if (kind_instance.fresh(s, x, v) != ADDED)
 		return FAILED;
 	if (v->type == POSH_NEW) {
-		CALL(rc, posh_instance_new(s->heap->h, v->object, v->size, &o));
+		CALL(rc, kind_instance.make(s->heap, v, &o));
 		if (rc < 0)
 			return error_set(posh_state, rc), FAILED;
 		if (encoder_hold(&s->values, o) < 0 || task_add(s, x, o) < 0)
@@ -377,8 +201,8 @@ add_key_object(struct sharer *s, PyObject *x)
 	return ADDED;
 }
 
-static enum outcome
-add_key(struct sharer *s, PyObject *key)
+enum outcome
+sharer_add_key(sharer *s, PyObject *key)
 {
 	int plain = value_encode_plain(s->heap, key, &s->v[s->n], &s->values);
 	if (plain == 0)
@@ -388,101 +212,28 @@ add_key(struct sharer *s, PyObject *key)
 	return plain > 0 ? ADDED : FAILED;
 }
 
-static bool
-is_pending(struct sharer *s, PyObject *x)
+bool
+sharer_pending(sharer *s, PyObject *x)
 {
 	struct map_entry *m = map_find(&s->memo->map, (uint64_t)(uintptr_t)x);
 	return m && !m->value;
 }
 
-/* FULL comes ahead of the key, whose hold ends with the batch. */
-static enum outcome
-add_item(struct sharer *s, PyObject *key, PyObject *value)
+int
+sharer_note(sharer *s, PyObject *x, posh_handle o, PyObject *p)
 {
-	if (s->n == 2 * BATCH || is_pending(s, key) || is_pending(s, value))
-		return FULL;
-	if (add_key(s, key) != ADDED)
-		return FAILED;
-	return batch_add(s, value) == ADDED ? ADDED : FAILED;
+	if (memo_set(s->memo, x, o) < 0)
+		return -1;
+	return PyList_Append(s->memo->keep, p);
 }
 
 static int
-write_items(struct sharer *s, posh_handle o)
-{
-	int rc = 0;
-	if (s->n)
-		CALL(rc, posh_dict_update(s->heap->h, o, s->v, s->n / 2, 0));
-	return batch_done(s, rc);
-}
-
-/* A copy of the dict stays as it is, whoever changes the dict meanwhile. */
-static int
-fill_dict(struct sharer *s, PyObject *x, posh_handle o)
-{
-	PyObject *copy = PyDict_Copy(x), *key, *value;
-	Py_ssize_t at = 0, before;
-	enum outcome rc = copy ? ADDED : FAILED;
-	int err = 0;
-	while (err == 0 && rc != FAILED) {
-		before = at;
-		if (!PyDict_Next(copy, &at, &key, &value))
-			break;
-		rc = add_item(s, key, value);
-		if (rc == FULL) {
-			at = before;
-			err = write_items(s, o);
-		}
-	}
-	if (err == 0 && rc != FAILED)
-		err = write_items(s, o);
-	Py_XDECREF(copy);
-	return rc == FAILED ? -1 : err;
-}
-
-static int
-fill_instance(struct sharer *s, PyObject *x, posh_handle o)
-{
-	PyObject *state = instance_plain_state(x), *name, *value;
-	layout_object *l = NULL;
-	Py_ssize_t at = 0;
-	int rc = -1;
-	if (state)
-		l = layout_of_class(s->heap, class_find(Py_TYPE(x)));
-	while (l && (rc = PyDict_Next(state, &at, &name, &value)) != 0) {
-		rc = -1;
-		if (!PyUnicode_Check(name)) {
-			refuse(s, x, "attribute");
-			break;
-		}
-		if (batch_add(s, value) != ADDED ||
-		    instance_put(s->heap, o, l, name, s->v) < 0 ||
-		    batch_done(s, 0) < 0)
-			break;
-	}
-	Py_XDECREF(state);
-	Py_XDECREF(l);
-	return rc;
-}
-
-static int
-fill(struct sharer *s, PyObject *x, posh_handle o)
-{
-	s->n = 0;
-	if (PyList_CheckExact(x))
-		return fill_list(s, x, o);
-	if (PyDict_CheckExact(x))
-		return fill_dict(s, x, o);
-	if (PyTuple_CheckExact(x))
-		return fill_tuple(s, x, o);
-	return fill_instance(s, x, o);
-}
-
-static int
-fill_all(struct sharer *s)
+fill_all(sharer *s)
 {
 	while (s->tasks) {
-		struct task t = s->task[--s->tasks];
-		if (fill(s, t.x, t.o) < 0)
+		struct share_task t = s->task[--s->tasks];
+		s->n = 0;
+		if (kind_table(kind_of(t.x))->fill(s, t.x, t.o) < 0)
 			return -1;
 	}
 	return 0;
@@ -492,37 +243,13 @@ fill_all(struct sharer *s)
  * The root.
  */
 
-/* A tuple is made in its place in a list, which then goes away. */
 static int
-root_in_list(struct sharer *s, struct posh_value *v)
+make_root(sharer *s, struct posh_value *v, encoder *e)
 {
-	posh_heap *h = s->heap->h;
-	posh_handle list;
-	int rc = posh_list_new(h, &list);
-	if (rc < 0)
-		return rc;
-	CALL(rc, posh_list_append(h, list, v));
-	if (rc == 0)
-		CALL(rc, posh_object_hold(h, v->object));
-	heap_drop(s->heap, list);
-	return rc;
-}
-
-static int
-make_root(struct sharer *s, struct posh_value *v, encoder *e)
-{
-	posh_heap *h = s->heap->h;
 	posh_handle o = {0};
 	uint8_t kind = v->kind;
 	int rc;
-	if (kind == POSH_KIND_LIST)
-		CALL(rc, posh_list_new(h, &o));
-	else if (kind == POSH_KIND_DICT)
-		CALL(rc, posh_dict_new(h, &o));
-	else if (kind == POSH_KIND_INSTANCE)
-		CALL(rc, posh_instance_new(h, v->object, v->size, &o));
-	else if ((rc = root_in_list(s, v)) == 0)
-		o = v->object;
+	CALL(rc, kind_table(kind)->make(s->heap, v, &o));
 	if (rc < 0)
 		return error_set(posh_state, rc), -1;
 	*v = posh_object(o);
@@ -531,7 +258,7 @@ make_root(struct sharer *s, struct posh_value *v, encoder *e)
 }
 
 static int
-share_root(struct sharer *s, PyObject *x, struct posh_value *out, encoder *e)
+share_root(sharer *s, PyObject *x, struct posh_value *out, encoder *e)
 {
 	struct map_entry *m = map_find(&s->memo->map, (uint64_t)(uintptr_t)x);
 	posh_handle o;
@@ -541,7 +268,7 @@ share_root(struct sharer *s, PyObject *x, struct posh_value *out, encoder *e)
 		out->kind = (uint8_t)posh_object_kind(s->heap->h, o);
 		return 0;
 	}
-	if (fresh(s, x, out) != ADDED)
+	if (kind_table(kind_of(x))->fresh(s, x, out) != ADDED)
 		return -1;
 	if (out->type != POSH_NEW) {
 		out->kind = POSH_KIND_INSTANCE;
@@ -555,7 +282,7 @@ share_root(struct sharer *s, PyObject *x, struct posh_value *out, encoder *e)
 int
 share_into(heap_object *heap, PyObject *x, struct posh_value *out, encoder *e)
 {
-	struct sharer s;
+	sharer s;
 	struct posh_value v;
 	int rc;
 	s.heap = heap;

@@ -178,22 +178,6 @@ int instance_plain_set(PyObject *x, PyObject *name, PyObject *value);
 PyObject *instance_plain_state(PyObject *x);
 
 /*
- * Monitors (monitor.c).
- */
-
-struct section {
-	class_object *cls;
-	ref_object *ref;
-	PyObject *state; /* of a custom policy */
-};
-
-/* Enter and leave what the class's policy puts around a method.  Leaving
- * keeps a pending exception, and returns -1 with an exception. */
-int section_enter(struct section *s, PyObject *self, class_object *cls,
-		  PyObject *opname);
-int section_leave(struct section *s, PyObject *self);
-
-/*
  * A map of 64-bit numbers (map.c).
  */
 
@@ -210,6 +194,106 @@ void map_init(struct map *m);
 void map_fini(struct map *m);
 struct map_entry *map_find(struct map *m, uint64_t key);
 struct map_entry *map_add(struct map *m, uint64_t key); /* or NULL, set */
+
+/*
+ * Sharing (share.c) and unsharing (unshare.c): what they do alike for all
+ * kinds of objects, and what each kind has of its own (kind*.c).
+ */
+
+enum { BATCH = 64 };
+enum outcome { FAILED = -1, FULL = 0, ADDED = 1 };
+
+/* A copy into a heap that is being made.  What is to be written next is in
+ * the batch: v[0] to v[n - 1]. */
+typedef struct sharer {
+	heap_object *heap;
+	PyObject *root;
+	struct memo *memo;
+	struct share_task *task;
+	size_t tasks, room;
+	/* The batch: */
+	encoder values;
+	size_t n;
+	struct posh_value v[2 * BATCH];
+	PyObject *made[2 * BATCH]; /* what v[i] is a new copy of, or NULL */
+} sharer;
+
+/* Add x to the batch, or as a key.  FULL: the batch has to be written
+ * first. */
+enum outcome sharer_add(sharer *s, PyObject *x);
+enum outcome sharer_add_key(sharer *s, PyObject *x);
+
+/* Is x a new object of the batch, which may not be in it twice? */
+bool sharer_pending(sharer *s, PyObject *x);
+
+/* The batch was written (rc >= 0) or not: 0, or -1 with an exception. */
+int sharer_done(sharer *s, int rc);
+
+/* Raise NotShareableError for x, which is somewhere in the root. */
+enum outcome sharer_refuse(sharer *s, PyObject *x, const char *why);
+
+/* x has a copy already: o, which p, its proxy, holds. */
+int sharer_note(sharer *s, PyObject *x, posh_handle o, PyObject *p);
+
+/* A private copy that is being made; shallow: of one object. */
+typedef struct copier {
+	heap_object *heap;
+	struct map map; /* handle -> copy, a strong reference */
+	struct copy_task *task;
+	size_t tasks, room;
+	PyObject *late; /* list of (dict, keys and values by turns) */
+	bool shallow;
+} copier;
+
+/* Return a list of n copies, or one copy; consumes the holds. */
+PyObject *copier_list(copier *c, const struct posh_value *v, size_t n);
+PyObject *copier_copy(copier *c, const struct posh_value *v);
+
+/* Put the items into the dict when all else is done: their hashes may need
+ * that. */
+int copier_late(copier *c, PyObject *dict, PyObject *items);
+
+int copier_insert(PyObject *dict, PyObject *items);
+
+/* Functions return -1 or NULL or FAILED with an exception. */
+struct kind {
+	/* What share() makes for x: *v becomes a POSH_NEW, or a value. */
+	enum outcome (*fresh)(sharer *s, PyObject *x, struct posh_value *v);
+	/* Make it where nothing refers to it yet: 0, a hold of *o, or a
+	 * negative errno. */
+	int (*make)(heap_object *heap, struct posh_value *v, posh_handle *o);
+	/* Fill the copy o of x. */
+	int (*fill)(sharer *s, PyObject *x, posh_handle o);
+	/* Return what stands for o in this process, consuming the hold. */
+	PyObject *(*wrap)(heap_object *heap, posh_handle o);
+	/* Make an empty private copy of o, and fill it. */
+	PyObject *(*empty)(copier *c, posh_handle o);
+	int (*refill)(copier *c, posh_handle o, PyObject *copy);
+};
+
+/* Return the table of a kind, or NULL. */
+const struct kind *kind_table(enum posh_kind kind);
+
+/* Return the kind that share() makes for a plain object. */
+enum posh_kind kind_of(PyObject *x);
+
+extern const struct kind kind_list, kind_dict, kind_tuple, kind_instance;
+
+/*
+ * Monitors (monitor.c).
+ */
+
+struct section {
+	class_object *cls;
+	ref_object *ref;
+	PyObject *state; /* of a custom policy */
+};
+
+/* Enter and leave what the class's policy puts around a method.  Leaving
+ * keeps a pending exception, and returns -1 with an exception. */
+int section_enter(struct section *s, PyObject *self, class_object *cls,
+		  PyObject *opname);
+int section_leave(struct section *s, PyObject *self);
 
 /* Functions that other files add to the module. */
 int class_exec(PyObject *module, module_state *state);

@@ -72,23 +72,20 @@ def _with_policy(base, policy):
     return type(base.__name__, (base,), namespace)
 
 
-_HOOK = {
-    list: ("list_type", _posh.SharedList),
-    dict: ("dict_type", _posh.SharedDict),
-}
+_SHARED = {list: _posh.SharedList, dict: _posh.SharedDict}
 _policies = {}
 
 
 def set_builtin_policy(tp: type, synch: Any) -> None:
     """Have the proxies of lists or dicts made from now on use a policy."""
     check_policy(synch)
-    hook, base = _HOOK[tp]
+    base = shared = _SHARED[tp]
     if _policies.get(tp, MONITOR) is synch:
         return
     _policies[tp] = synch
     if synch is not None and synch is not MONITOR:
-        base = _with_policy(base, synch)
-    _posh._set_hooks(**{hook: base})
+        shared = _with_policy(base, synch)
+    _posh._set_proxy_type(base, shared)
 
 
 #: Types that need no declaration, of which only lists and dicts have a
@@ -96,4 +93,4 @@ def set_builtin_policy(tp: type, synch: Any) -> None:
 IMMUTABLE = frozenset(
     (type(None), bool, int, float, complex, str, bytes, tuple, type(...))
 )
-SHAREABLE = IMMUTABLE | frozenset(_HOOK)
+SHAREABLE = IMMUTABLE | frozenset(_SHARED)

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* kindinstance.c - what share() and unshare() do with instances of user
+ * classes. */
+#include "sharing.h"
+
+/* Set the heap for what is made by T(...), or with NULL no one. */
+static int
+set_current_heap(PyObject *heap)
+{
+	PyObject *dict = PyThreadState_GetDict();
+	if (!dict)
+		return PyErr_NoMemory(), -1;
+	return PyDict_SetItemString(dict, "posh.heap", heap ? heap : Py_None);
+}
+
+/* Run the class's init(S, x), whose result is the copy. */
+static PyObject *
+call_init(sharer *s, PyObject *x, class_object *cls)
+{
+	PyObject *dict = PyThreadState_GetDict(), *type, *value, *tb;
+	PyObject *before, *r;
+	before = dict ? PyDict_GetItemString(dict, "posh.heap") : NULL;
+	Py_XINCREF(before);
+	r = NULL;
+	if (set_current_heap((PyObject *)s->heap) == 0)
+		r = PyObject_CallFunctionObjArgs(cls->init, cls->type, x, NULL);
+	PyErr_Fetch(&type, &value, &tb);
+	if (set_current_heap(before) < 0)
+		Py_CLEAR(r);
+	if (type)
+		PyErr_Restore(type, value, tb);
+	Py_XDECREF(before);
+	return r;
+}
+
+static enum outcome
+add_initialised(sharer *s, PyObject *x, class_object *cls, struct posh_value *v)
+{
+	heap_object *heap;
+	posh_handle o;
+	PyObject *p = call_init(s, x, cls);
+	int rc;
+	if (!p)
+		return FAILED;
+	if (proxy_check(posh_state, p, &heap, &o) == POSH_KIND_NONE ||
+	    heap->h != s->heap->h) {
+		PyErr_Format(PyExc_TypeError,
+			     "init of '%.200s' has to return a new shared "
+			     "object, not '%.200s'",
+			     cls->base->tp_name, Py_TYPE(p)->tp_name);
+		Py_DECREF(p);
+		return FAILED;
+	}
+	*v = posh_object(o);
+	rc = sharer_note(s, x, o, p);
+	Py_DECREF(p);
+	return rc < 0 ? FAILED : ADDED;
+}
+
+static enum outcome
+instance_fresh(sharer *s, PyObject *x, struct posh_value *v)
+{
+	class_object *cls = class_find(Py_TYPE(x));
+	layout_object *l;
+	size_t n = 0;
+	if (!cls || cls->base != Py_TYPE(x))
+		return sharer_refuse(s, x, NULL);
+	if (cls->init)
+		return add_initialised(s, x, cls, v);
+	l = layout_of_class(s->heap, cls);
+	if (!l)
+		return FAILED;
+	if (Py_TYPE(x)->tp_dictoffset) {
+		PyObject *dict = PyObject_GenericGetDict(x, NULL);
+		n = dict ? (size_t)PyDict_GET_SIZE(dict) : 0;
+		Py_XDECREF(dict);
+		PyErr_Clear();
+	}
+	*v = posh_fresh(POSH_KIND_INSTANCE);
+	v->object = l->handle;
+	v->size = layout_room(l, n);
+	Py_DECREF(l);
+	return ADDED;
+}
+
+static int
+instance_make(heap_object *heap, struct posh_value *v, posh_handle *o)
+{
+	return posh_instance_new(heap->h, v->object, v->size, o);
+}
+
+static int
+fill_instance(sharer *s, PyObject *x, posh_handle o)
+{
+	PyObject *state = instance_plain_state(x), *name, *value;
+	layout_object *l = NULL;
+	Py_ssize_t at = 0;
+	int rc = -1;
+	if (state)
+		l = layout_of_class(s->heap, class_find(Py_TYPE(x)));
+	while (l && (rc = PyDict_Next(state, &at, &name, &value)) != 0) {
+		rc = -1;
+		if (!PyUnicode_Check(name)) {
+			sharer_refuse(s, x, "attribute");
+			break;
+		}
+		if (sharer_add(s, value) != ADDED ||
+		    instance_put(s->heap, o, l, name, s->v) < 0 ||
+		    sharer_done(s, 0) < 0)
+			break;
+	}
+	Py_XDECREF(state);
+	Py_XDECREF(l);
+	return rc;
+}
+
+static PyObject *
+instance_empty(copier *c, posh_handle o)
+{
+	posh_handle cls;
+	size_t slots;
+	layout_object *l;
+	PyObject *x;
+	int rc;
+	CALL(rc, posh_instance_class(c->heap->h, o, &cls, &slots));
+	if (rc < 0)
+		return error_set(posh_state, rc);
+	l = layout_of_handle(c->heap, cls);
+	if (!l)
+		return NULL;
+	x = instance_plain(l->cls);
+	Py_DECREF(l);
+	return x;
+}
+
+/* Replace the proxies in a plain dict by copies. */
+static int
+copy_values(copier *c, PyObject *dict)
+{
+	PyObject *name, *value;
+	Py_ssize_t at = 0;
+	while (PyDict_Next(dict, &at, &name, &value)) {
+		heap_object *heap;
+		posh_handle o;
+		struct posh_value v;
+		PyObject *copy;
+		enum posh_kind kind = proxy_check(posh_state, value, &heap, &o);
+		int rc;
+		if (kind == POSH_KIND_NONE)
+			continue;
+		CALL(rc, posh_object_hold(heap->h, o));
+		if (rc < 0)
+			return error_set(posh_state, rc), -1;
+		v = posh_object(o);
+		v.kind = (uint8_t)kind;
+		copy = copier_copy(c, &v);
+		rc = copy ? PyDict_SetItem(dict, name, copy) : -1;
+		Py_XDECREF(copy);
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+refill_instance(copier *c, posh_handle o, PyObject *copy)
+{
+	posh_handle cls;
+	size_t slots;
+	layout_object *l;
+	PyObject *dict = NULL, *name, *value;
+	Py_ssize_t at = 0;
+	int rc;
+	CALL(rc, posh_instance_class(c->heap->h, o, &cls, &slots));
+	if (rc < 0)
+		return error_set(posh_state, rc), -1;
+	l = layout_of_handle(c->heap, cls);
+	if (l)
+		dict = instance_attributes(c->heap, o, l);
+	Py_XDECREF(l);
+	if (!dict || (!c->shallow && copy_values(c, dict) < 0)) {
+		Py_XDECREF(dict);
+		return -1;
+	}
+	while (rc == 0 && PyDict_Next(dict, &at, &name, &value))
+		rc = instance_plain_set(copy, name, value);
+	Py_DECREF(dict);
+	return rc;
+}
+
+const struct kind kind_instance = {instance_fresh, instance_make,
+				   fill_instance,  instance_wrap,
+				   instance_empty, refill_instance};

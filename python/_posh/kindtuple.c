@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* kindtuple.c - what share() and unshare() do with tuples that have objects in
+ * them, and how those are read: as plain tuples, whose items are proxies. */
+#include "sharing.h"
+
+static enum outcome
+tuple_fresh(sharer *Py_UNUSED(s), PyObject *x, struct posh_value *v)
+{
+	*v = posh_fresh(POSH_KIND_TUPLE);
+	v->size = (size_t)PyTuple_GET_SIZE(x);
+	return ADDED;
+}
+
+/* A tuple is made in its place in a list, which then goes away. */
+static int
+tuple_make(heap_object *heap, struct posh_value *v, posh_handle *o)
+{
+	posh_heap *h = heap->h;
+	posh_handle list;
+	int rc = posh_list_new(h, &list);
+	if (rc < 0)
+		return rc;
+	CALL(rc, posh_list_append(h, list, v));
+	if (rc == 0)
+		CALL(rc, posh_object_hold(h, v->object));
+	heap_drop(heap, list);
+	*o = v->object;
+	return rc;
+}
+
+static int
+fill_tuple(sharer *s, PyObject *x, posh_handle o)
+{
+	for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(x); i++) {
+		int rc;
+		if (sharer_add(s, PyTuple_GET_ITEM(x, i)) != ADDED)
+			return -1;
+		CALL(rc, posh_tuple_init(s->heap->h, o, (size_t)i, s->v));
+		if (sharer_done(s, rc) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Read a tuple that is an object; the caller keeps it held. */
+static PyObject *
+tuple_read(heap_object *heap, posh_handle o)
+{
+	int64_t n;
+	struct posh_value v;
+	PyObject *t;
+	PyObject *x;
+	int64_t i;
+	int rc;
+
+	CALL(n, posh_tuple_len(heap->h, o));
+	if (n < 0)
+		return error_set(heap->state, n);
+	t = PyTuple_New((Py_ssize_t)n);
+	for (i = 0; t && i < n; i++) {
+		CALL(rc, posh_tuple_get(heap->h, o, (size_t)i, &v));
+		x = rc ? error_set(heap->state, rc) : value_decode(heap, &v);
+		if (x)
+			PyTuple_SET_ITEM(t, (Py_ssize_t)i, x);
+		else
+			Py_CLEAR(t);
+	}
+	return t;
+}
+
+static PyObject *
+tuple_wrap(heap_object *heap, posh_handle o)
+{
+	PyObject *t = NULL;
+
+	/* A damaged heap may have a tuple inside itself. */
+	if (!Py_EnterRecursiveCall(" while reading a tuple")) {
+		t = tuple_read(heap, o);
+		Py_LeaveRecursiveCall();
+	}
+	heap_drop(heap, o);
+	return t;
+}
+
+static PyObject *
+tuple_empty(copier *c, posh_handle o)
+{
+	Py_ssize_t n = (Py_ssize_t)posh_tuple_len(c->heap->h, o);
+	PyObject *t;
+	if (n < 0)
+		return error_set(posh_state, n);
+	t = PyTuple_New(n);
+	for (Py_ssize_t i = 0; t && i < n; i++) {
+		Py_INCREF(Py_None);
+		PyTuple_SET_ITEM(t, i, Py_None);
+	}
+	return t;
+}
+
+static int
+refill_tuple(copier *c, posh_handle o, PyObject *copy)
+{
+	for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(copy); i++) {
+		struct posh_value v;
+		PyObject *x, *old = PyTuple_GET_ITEM(copy, i);
+		int rc;
+		CALL(rc, posh_tuple_get(c->heap->h, o, (size_t)i, &v));
+		if (rc < 0)
+			return error_set(posh_state, rc), -1;
+		x = copier_copy(c, &v);
+		if (!x)
+			return -1;
+		PyTuple_SET_ITEM(copy, i, x);
+		Py_DECREF(old);
+	}
+	return 0;
+}
+
+const struct kind kind_tuple = {tuple_fresh, tuple_make,  fill_tuple,
+				tuple_wrap,  tuple_empty, refill_tuple};
