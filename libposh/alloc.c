@@ -186,23 +186,30 @@ posh__block_bytes(struct posh_heap *h, uint64_t block)
 	return block < h->limit ? h->limit - block : 0;
 }
 
-/* Have the class's list of spans that may have blocks name this one. */
+/* Have the class's list of spans that may have blocks take one more. */
+static bool
+avail_room(struct posh__self *self, unsigned c)
+{
+	uint32_t max = self->avail_max[c] ? 2 * self->avail_max[c] : 8, *p;
+
+	if (self->navail[c] < self->avail_max[c])
+		return true;
+	p = realloc(self->avail[c], max * sizeof(*p));
+	if (!p)
+		return false;
+	self->avail[c] = p;
+	self->avail_max[c] = max;
+	return true;
+}
+
+/* Have that list name this one. */
 static void
 make_avail(struct posh__self *self, unsigned c, uint64_t n)
 {
 	struct posh__span *s = posh__span_at(self->h, n);
 
-	if (LIST_AVAIL(posh__peek(&s->list)))
-		return;
-	if (self->navail[c] == self->avail_max[c]) {
-		uint32_t max = self->avail_max[c] ? 2 * self->avail_max[c] : 8;
-		uint32_t *p = realloc(self->avail[c], max * sizeof(*p));
-
-		if (!p)
-			return; /* found by a sweep */
-		self->avail[c] = p;
-		self->avail_max[c] = max;
-	}
+	if (LIST_AVAIL(posh__peek(&s->list)) || !avail_room(self, c))
+		return; /* or it is found by a sweep */
 	self->avail[c][self->navail[c]++] = (uint32_t)n;
 	posh__store(&s->list, posh__peek(&s->list) | UINT64_C(1) << 48);
 }
@@ -537,6 +544,8 @@ refill(struct posh__self *self, unsigned c)
 	unsigned round = 0;
 	int rc;
 
+	if (!avail_room(self, c))
+		return -ENOMEM; /* or nobody would know what we find */
 	if (posh__peek(&self->t->remote)) {
 		collect_remote(self);
 		if (self->navail[c])

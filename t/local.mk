@@ -46,6 +46,7 @@ C_TESTS = \
 	%D%/lock.t \
 	%D%/member-crash.t \
 	%D%/member.t \
+	%D%/nomem.t \
 	%D%/pairs.t \
 	%D%/reboot.t \
 	%D%/refs.t \
@@ -63,6 +64,8 @@ LDADD = %D%/libtap.a libposh/libposh-check.la
 %C%_pairs_t_SOURCES = %D%/pairs.c %D%/explorer.c %D%/explorer.h \
 	%D%/scenario.c %D%/scenario.h %D%/world.c %D%/world.h
 %C%_explore_t_SOURCES = %D%/explore.c %D%/explorer.c %D%/explorer.h
+%C%_nomem_t_LDFLAGS = \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 %C%_weak_t_SOURCES = \
 	%D%/litmus.c \
 	%D%/machine.c \
