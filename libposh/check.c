@@ -221,15 +221,12 @@ check_found(struct posh__self *self, uint64_t block, struct check *c)
 		return;
 	for (i = 0; v.body && i < v.used; i++) {
 		uint64_t word = posh__load(&v.body->entry[i].key);
-		struct posh_value in;
 		struct posh__key key;
 		struct posh__place at = {false, 0, 0};
 
 		if (!posh__load(&v.body->entry[i].value))
 			continue;
-		posh__scratch_reset(self);
-		if (posh__value_decode(self, word, &in) ||
-		    posh__key(self, &in, &key) ||
+		if (posh__stored_key(self, word, &key) ||
 		    posh__dlookup(self, &v, &key, &at) || !at.found ||
 		    at.entry != i)
 			say(c, "dict %#llx: entry %u is not found",

@@ -75,6 +75,15 @@ posh__key(struct posh__self *self, const struct posh_value *in,
 	return 0;
 }
 
+int
+posh__stored_key(struct posh__self *self, uint64_t word, struct posh__key *out)
+{
+	out->in = NULL;
+	out->word = word;
+	out->immediate = true; /* the same word is the same key, whatever */
+	return posh__word_hash(self, word, &out->hash);
+}
+
 /* The commonest comparison: a text of the same width, byte by byte. */
 static bool
 same_text(struct posh_heap *h, uint64_t word, const struct posh_value *in)
@@ -106,6 +115,8 @@ matches(struct posh__self *self, const struct posh__entry *e,
 	word = posh__load(&e->key);
 	if (key->immediate && word == key->word)
 		return 1;
+	if (!key->in)
+		return posh__words_equal(self, word, key->word);
 	return same_text(self->h, word, key->in) ||
 	       posh__value_equal(self, word, key->in);
 }

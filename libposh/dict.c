@@ -490,19 +490,18 @@ stage_of(struct posh__self *self)
 	return posh__body_at(self->h, posh__peek(&self->t->stage));
 }
 
-/* Look a stored key up.  Nonsense counts as not found. */
+/* Look a stored key up; needs no memory, as an update is under way.  Nonsense
+ * counts as not found. */
 static void
 lookup_word(struct posh__self *self, const struct posh__dview *v, uint64_t word,
 	    struct posh__place *at, uint64_t *hash)
 {
-	struct posh_value in;
 	struct posh__key key;
 
-	posh__scratch_reset(self);
 	at->found = false;
 	at->pos = 0;
 	*hash = 0;
-	if (posh__value_decode(self, word, &in) || posh__key(self, &in, &key))
+	if (posh__stored_key(self, word, &key))
 		return;
 	*hash = key.hash;
 	posh__dlookup(self, v, &key, at);

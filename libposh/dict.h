@@ -16,7 +16,7 @@ struct posh__dview {
 };
 
 /* What is looked for: an input, its hash, and its immediate value if it has
- * one. */
+ * one; or, with in NULL, a stored value. */
 struct posh__key {
 	const struct posh_value *in;
 	uint64_t hash;
@@ -38,6 +38,11 @@ int posh__dview(struct posh_heap *h, uint64_t dict, struct posh__dview *out);
 
 int posh__key(struct posh__self *self, const struct posh_value *in,
 	      struct posh__key *out);
+
+/* The key that is stored already, as word.  Looking for it needs no memory.
+ *   -EAGAIN */
+int posh__stored_key(struct posh__self *self, uint64_t word,
+		     struct posh__key *out);
 
 /* 0, or -EAGAIN. */
 int posh__dlookup(struct posh__self *self, const struct posh__dview *v,

@@ -225,11 +225,25 @@ equal(struct walk *w, uint64_t value, const struct posh_value *in)
 	}
 }
 
+static struct walk
+walk(struct posh__self *self)
+{
+	return (struct walk){self->h, 0, self->h->limit / 32};
+}
+
 int
 posh__value_equal(struct posh__self *self, uint64_t value,
 		  const struct posh_value *in)
 {
-	struct walk w = {self->h, 0, self->h->limit / 32};
+	struct walk w = walk(self);
 
 	return equal(&w, value, in);
+}
+
+int
+posh__words_equal(struct posh__self *self, uint64_t a, uint64_t b)
+{
+	struct walk w = walk(self);
+
+	return words_equal(&w, a, b);
 }

@@ -33,11 +33,7 @@
  */
 #include "config.h"
 
-#include <stdlib.h>
-
 #include "op.h"
-
-void posh__scratch_free(struct posh__self *self);
 
 /* Settle what a thread's entry says it is in the middle of, or owns. */
 static void
@@ -152,7 +148,6 @@ recover_threads(struct posh__self *self, uint32_t m)
 		 * take a recovery that was broken off for an end of it. */
 		posh__begin(&as, 3);
 		settle_journal(&as);
-		posh__scratch_free(&as);
 	}
 	POSH_STEP("recover.2");
 	for (tid = first; tid; tid = next_thread(h, m, tid)) {

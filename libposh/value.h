@@ -306,4 +306,7 @@ int posh__object_make(struct posh__self *self, struct posh_value *in,
 int posh__value_equal(struct posh__self *self, uint64_t value,
 		      const struct posh_value *in);
 
+/* The same of two stored values.  Needs no memory. */
+int posh__words_equal(struct posh__self *self, uint64_t a, uint64_t b);
+
 #endif

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "actor.h"
+#include "dying.h"
 #include "posh.h"
 #include "tap.h"
 
@@ -191,6 +193,18 @@ contents(void)
  */
 
 static int
+op_update(void)
+{
+	return update(2, KEYS, 100, 0);
+}
+
+static int
+op_replace(void)
+{
+	return update(2, KEYS, 100, POSH_REPLACE);
+}
+
+static int
 op_set(void)
 {
 	struct posh_value item[2], k = key(3, item);
@@ -269,10 +283,16 @@ static const struct op {
 	const char *name;
 	int (*f)(void);
 } ops[] = {
-	{"setting a key", op_set},       {"a pop", op_pop},
-	{"extending a list", op_extend}, {"splicing a list", op_splice},
-	{"a snapshot", op_read},         {"opening", op_open},
-	{"a collection", op_collect},    {"the check", op_check},
+	{"an update of a dict", op_update},
+	{"a new content of a dict", op_replace},
+	{"setting a key", op_set},
+	{"a pop", op_pop},
+	{"extending a list", op_extend},
+	{"splicing a list", op_splice},
+	{"a snapshot", op_read},
+	{"opening", op_open},
+	{"a collection", op_collect},
+	{"the check", op_check},
 };
 
 /* Run it with the nth allocation failing: false: it had not as many. */
@@ -321,10 +341,54 @@ all_fail_once(void)
 	ok(total > 30, "%d times there was no memory", total);
 }
 
+/*
+ * Recovery
+ */
+
+static int
+dies(struct actor *me, void *arg)
+{
+	(void)me;
+	dying_at(*(long *)arg, "dict");
+	return update(2, KEYS, 100, 0);
+}
+
+static void
+a_recovery(void)
+{
+	int bad = 0, rc;
+	struct actor a;
+	int64_t items;
+	long n = 0;
+
+	do {
+		n++;
+		fill();
+		actor_start(&a, ACTOR_ARMED, dies, &n);
+		rc = actor_end(&a);
+		left = after = true;
+		posh_heap_reap(heap);
+		left = 0;
+		items = posh_dict_len(heap, dict);
+		if (posh_heap_check(heap, NULL, NULL) ||
+		    (items != 8 && items != KEYS)) {
+			bad++;
+			tap_note("death %ld, at %s: %lld items", n,
+				 dying_last(), (long long)items);
+		}
+		posh_heap_close(heap);
+	} while (rc < 0 && n < 1000);
+	ok(rc == 0 && n > 20 && !bad,
+	   "after %ld deaths in an update it is finished without memory",
+	   n - 1);
+}
+
 int
 main(void)
 {
 	alarm(200);
+	dying_init();
 	all_fail_once();
+	a_recovery();
 	return tap_done();
 }
