@@ -270,22 +270,36 @@ list_span(struct posh__self *self, uint64_t n)
 	posh__store(&self->t->span_busy, 0);
 }
 
+/* How many blocks of a size a span has, and where they begin. */
+static uint64_t
+shape(uint64_t size, uint64_t *off)
+{
+	uint64_t count = (POSH__SPAN - FRONT) / (size + 8);
+
+	while (*off = (FRONT + 8 * count + 15) & ~UINT64_C(15),
+	       *off + count * size > POSH__SPAN)
+		count--;
+	return count;
+}
+
+static uint64_t
+inverse_of(uint64_t size)
+{
+	return ((UINT64_C(1) << 32) + size - 1) / size;
+}
+
 static void
 write_header(struct posh__span *s, uint32_t size)
 {
-	uint32_t count = (uint32_t)((POSH__SPAN - FRONT) / (size + 8));
-	uint64_t off;
+	uint64_t off, count = shape(size, &off);
 
-	while (off = (FRONT + 8 * (uint64_t)count + 15) & ~UINT64_C(15),
-	       off + (uint64_t)count * size > POSH__SPAN)
-		count--;
-	posh__store(&s->word0, (uint64_t)count << 32 | size);
+	posh__store(&s->word0, count << 32 | size);
 	posh__store(&s->blocks_off, off);
-	posh__store(&s->inverse, ((UINT64_C(1) << 32) + size - 1) / size);
+	posh__store(&s->inverse, inverse_of(size));
 	posh__store(&s->remote, 0);
 	posh__store(&s->list, LIST(0, 0, count, 0));
 	posh__store(&s->bytes, 0);
-	memset((void *)s->state, 0, 8 * (size_t)count);
+	memset((void *)s->state, 0, 8 * count);
 }
 
 /* Is the header that of a span of this class?  One from a damaged heap may be
@@ -293,14 +307,14 @@ write_header(struct posh__span *s, uint32_t size)
 static bool
 sound(const struct posh__span *s, unsigned c)
 {
-	uint64_t size = sizes[c], count = posh__peek(&s->word0) >> 32;
-	uint64_t off = posh__peek(&s->blocks_off);
+	uint64_t off, count;
 
-	return block_size(s) == size && count < MOST && !(off & 15) &&
-	       off >= FRONT + 8 * count && off <= POSH__SPAN &&
-	       off + count * size <= POSH__SPAN &&
-	       posh__peek(&s->inverse) ==
-		       ((UINT64_C(1) << 32) + size - 1) / size;
+	if (c >= NSIZES)
+		return false;
+	count = shape(sizes[c], &off);
+	return posh__peek(&s->word0) == (count << 32 | sizes[c]) &&
+	       posh__peek(&s->blocks_off) == off &&
+	       posh__peek(&s->inverse) == inverse_of(sizes[c]);
 }
 
 static int
@@ -401,7 +415,7 @@ collect_remote(struct posh__self *self)
 		unsigned c = POSH__SPAN_CLASS(w);
 		struct posh__span *s = posh__span_at(h, n);
 
-		if (c >= NSIZES || !mine(self, n, c) || !sound(s, c))
+		if (!mine(self, n, c) || !sound(s, c))
 			continue;
 		posh__span_unmark(h, POSH__MAP_REMOTE, n);
 		/* The list must be run down: a sweep makes it anew. */
@@ -481,8 +495,7 @@ melt_own(struct posh__self *self)
 		uint64_t w = posh__load(posh__span_word(h, n));
 
 		next = listed(h, posh__peek(&s->next));
-		if (POSH__SPAN_CLASS(w) >= NSIZES ||
-		    !sound(s, POSH__SPAN_CLASS(w)))
+		if (!sound(s, POSH__SPAN_CLASS(w)))
 			continue;
 		if (posh__load(&s->remote))
 			sweep(self, n);
@@ -797,4 +810,69 @@ posh__alloc_abandon(struct posh__self *self)
 		posh__store(&self->t->span_busy, 0);
 	}
 	posh__store(&self->t->spans, 0);
+}
+
+/*
+ * The check
+ */
+
+/* The private list names FREE blocks, as many as it says, and ends. */
+static const char *
+list_wrong(struct posh_heap *h, uint64_t n)
+{
+	struct posh__span *s = posh__span_at(h, n);
+	uint64_t l = posh__peek(&s->list);
+	uint32_t count = block_count(s), bump = LIST_BUMP(l), i;
+	uint32_t left = LIST_FREE(l) + bump - count;
+
+	if (bump > count || left > count)
+		return "a list of free blocks out of range";
+	for (i = bump; i < count; i++)
+		if (posh__load(&s->state[i]))
+			return "a live block that was never taken";
+	for (i = LIST_HEAD(l); i && left; left--) {
+		if (i > count || posh__load(&s->state[i - 1]))
+			return "a list of free blocks with another one in it";
+		i = (uint32_t)posh__peek(next_of(h, block_at(n, s, i - 1)));
+	}
+	return i || left ? "a list of free blocks of another length" : NULL;
+}
+
+const char *
+posh__span_wrong(struct posh_heap *h, uint64_t n, unsigned cls, bool owned)
+{
+	struct posh__span *s = posh__span_at(h, n);
+	uint64_t l = posh__peek(&s->list);
+	uint32_t i;
+
+	if (!sound(s, cls))
+		return "another front than its class";
+	for (i = 0; i < block_count(s); i++) {
+		const struct posh__block *b = posh__at(h, block_at(n, s, i));
+		uint64_t w = posh__load(&s->state[i]);
+
+		if (w && !(w >> POSH__STATE_SHIFT & POSH__STATE_MASK))
+			return "a free block with links or a claimer";
+		if (!w && i < LIST_BUMP(l) && b->kind != POSH__KIND_RAW)
+			return "a free block with a kind";
+	}
+	/* That of an orphan was perhaps being made anew when its owner died:
+	 * who adopts it does not look at it. */
+	return owned ? list_wrong(h, n) : NULL;
+}
+
+const char *
+posh__run_wrong(struct posh_heap *h, uint64_t n)
+{
+	struct posh__span *s = posh__span_at(h, n);
+	uint64_t spans = POSH__SPAN_STAMP(posh__load(posh__span_word(h, n)));
+	uint64_t bytes = posh__peek(&s->bytes);
+
+	if (posh__peek(&s->word0) != UINT64_C(1) << 32 ||
+	    posh__peek(&s->blocks_off) != RUN_OFF || posh__peek(&s->inverse))
+		return "another front than a run";
+	if (bytes > h->hdr->reserve ||
+	    (bytes + RUN_OFF + POSH__SPAN - 1) >> POSH__SPAN_BITS != spans)
+		return "a block of another size";
+	return posh__load(&s->state[0]) ? NULL : "no block";
 }

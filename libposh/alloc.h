@@ -26,6 +26,12 @@ uint64_t posh__block_bytes(struct posh_heap *h, uint64_t block);
 /* Bytes that a request of this size gets. */
 uint64_t posh__block_round(uint64_t bytes);
 
+/* What is wrong with the front, the words and (owned) the list of free blocks
+ * of a span of a size class; with that of a run: or NULL. */
+const char *posh__span_wrong(struct posh_heap *h, uint64_t n, unsigned cls,
+			     bool owned);
+const char *posh__run_wrong(struct posh_heap *h, uint64_t n);
+
 /* The thread goes: its spans become orphans. */
 void posh__alloc_abandon(struct posh__self *self);
 

@@ -6,7 +6,8 @@
  *       the probe chain of its hash;
  *   I2  an entry without a value is deleted and has no key; no slot of the
  *       index names it;
- *   I3  entries from `used` on are all 0; numbers grow with the entries;
+ *   I3  entries from `used` on have no key and no value; numbers grow with the
+ *       entries;
  *   I4  every intent of this file is rolled forward by recovery: all of its
  *       steps can be done again.
  *

@@ -593,9 +593,45 @@ posh__holds_each(struct posh_heap *h, struct posh__member *m,
 		uint64_t e = posh__load(&t[i]);
 
 		if (e > POSH__HOLD_TOMB)
-			f(e & POSH__HANDLE_MASK,
+			f(e & (ENTRY(1, 0) - 1),
 			  (unsigned)(e >> POSH__HOLD_SHIFT), arg);
 	}
+}
+
+bool
+posh__holds_sound(struct posh_heap *h, const struct posh__member *m)
+{
+	uint64_t w, owner = (uint64_t)(m - posh__member_at(h, 0)), stamp = 0;
+	unsigned bits;
+	bool sound;
+
+	do { /* a reader may be replacing it */
+		w = posh__load(&m->holds);
+		sound = table_of(h, m, &bits) && TABLE_SPAN(w) < h->hdr->nspans;
+		if (sound)
+			stamp = UINT64_C(1) << (bits - FIRST_BITS);
+		sound = sound &&
+			posh__load(posh__span_word(h, TABLE_SPAN(w))) ==
+				POSH__SPAN_WORD(POSH__SPAN_HOLDS,
+						POSH__CLASS_RUN, owner, stamp);
+	} while (posh__load(&m->holds) != w);
+	return sound;
+}
+
+uint64_t
+posh__holds_lost(struct posh_heap *h, const struct posh__member *m)
+{
+	unsigned bits;
+	posh__word *t = table_of(h, m, &bits);
+	uint64_t i;
+
+	for (i = 0; t && i < UINT64_C(1) << bits; i++) {
+		uint64_t object = posh__load(&t[i]) & POSH__HANDLE_MASK;
+
+		if (object > POSH__HOLD_TOMB && find(t, bits, object) != &t[i])
+			return object;
+	}
+	return 0;
 }
 
 void

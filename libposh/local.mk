@@ -8,6 +8,11 @@ LIBPOSH_SOURCES = \
 	%D%/box.c \
 	%D%/canon.h \
 	%D%/check.c \
+	%D%/check.h \
+	%D%/checkboxes.c \
+	%D%/checkmembers.c \
+	%D%/checkobjects.c \
+	%D%/checkspans.c \
 	%D%/circle.c \
 	%D%/circle.h \
 	%D%/class.c \

@@ -174,8 +174,11 @@ POSH_API int posh_heap_reap(posh_heap *h);
 POSH_API int64_t posh_heap_collect(posh_heap *h);
 
 /* Verify every invariant of the heap while its writers stand still, and
- * call report once for each thing that is wrong.  Returns how many.
+ * call report once for each thing that is wrong (what, in words; its text is
+ * good during the call).  No call on the heap may be made from report.
+ * Returns how many.
  *   -ETIMEDOUT  as posh_heap_reap
+ *   -ENOMEM     there is no private memory for the counts
  * Since 0.1. */
 POSH_API int posh_heap_check(posh_heap *h,
 			     void (*report)(const char *what, void *arg),
@@ -185,7 +188,8 @@ POSH_API int posh_heap_check(posh_heap *h,
 enum posh_place {
 	POSH_ROOT = 0,    /* the dict for the heap's users */
 	POSH_CLASSES = 1, /* the dict of classes: name -> list of names */
-	POSH_TICKETS = 2, /* the dict of tickets, for bindings */
+	POSH_TICKETS = 2, /* the dict of tickets, for bindings: number ->
+			     list of an object and the time when it expires */
 };
 POSH_API posh_handle posh_heap_place(posh_heap *h, enum posh_place place);
 
@@ -593,7 +597,8 @@ POSH_API int posh_class_slot(posh_heap *h, posh_handle cls,
 /* Read a class's name (i = 0) or the name of its slot i - 1: classes are
  * lists, for posh_list_get and posh_list_len too. */
 
-/* Make an instance with empty slots.  The caller owns a hold.  Since 0.1. */
+/* Make an instance with empty slots, of a class from posh_class_intern.  The
+ * caller owns a hold.  Since 0.1. */
 POSH_API int posh_instance_new(posh_heap *h, posh_handle cls, size_t slots,
 			       posh_handle *out);
 

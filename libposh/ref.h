@@ -52,6 +52,11 @@ void posh__holds_each(struct posh_heap *h, struct posh__member *m,
 		      void (*f)(uint64_t object, unsigned state, void *arg),
 		      void *arg);
 
+/* The check: is the table of m where its entry says, and of that size?  An
+ * object whose entry a search for it does not find, or 0. */
+bool posh__holds_sound(struct posh_heap *h, const struct posh__member *m);
+uint64_t posh__holds_lost(struct posh_heap *h, const struct posh__member *m);
+
 /* The process gets a second thread: the table needs its lock from now on.
  * Waits until the first is in no call. */
 void posh__holds_share(struct posh__self *self);

@@ -27,6 +27,8 @@ check_LIBRARIES += %D%/libtap.a
 	%D%/actor.h \
 	%D%/clock.c \
 	%D%/clock.h \
+	%D%/damage.c \
+	%D%/damage.h \
 	%D%/dying.c \
 	%D%/dying.h \
 	%D%/graph.c \
@@ -37,6 +39,9 @@ check_LIBRARIES += %D%/libtap.a
 # Tests of libposh's inside: they link with libposh-check.
 C_TESTS = \
 	%D%/box.t \
+	%D%/check-heap.t \
+	%D%/check-live.t \
+	%D%/check-values.t \
 	%D%/crash.t \
 	%D%/explore.t \
 	%D%/fork-crash.t \

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT */
+/* checkobjects.c - a part of posh_heap_check: objects, their bodies, and those
+ * that are always there. */
+#include "config.h"
+
+#include "check.h"
+#include "dict.h"
+
+static bool
+is_live(struct posh_heap *h, uint64_t block, unsigned kind)
+{
+	posh__word *w = posh__block_word(h, block);
+
+	return w && POSH__STATE(posh__load(w)) == POSH__LIVE &&
+	       posh__object(h, block)->kind == kind;
+}
+
+/* The object of a value, if it is one of this kind; or 0. */
+static uint64_t
+object_of(struct posh_heap *h, uint64_t value, unsigned kind)
+{
+	uint64_t object = POSH__PAYLOAD(value);
+
+	return POSH__TAG(value) == POSH__TAG_OBJECT && is_live(h, object, kind)
+		       ? object
+		       : 0;
+}
+
+/*
+ * Lists
+ */
+
+static bool
+body_fits(struct posh_heap *h, uint64_t body)
+{
+	const struct posh__body *b = posh__body_at(h, body);
+	uint64_t cap = posh__half_load(&b->capacity);
+
+	return b->kind == POSH__KIND_BODY && posh__load(&b->length) <= cap &&
+	       sizeof(*b) + 8 * cap <= posh__block_bytes(h, body);
+}
+
+/* The body of a list that is sound: its slots, and how many. */
+static uint64_t
+elements(struct posh_heap *h, uint64_t list, posh__word **slot)
+{
+	uint64_t body = posh__load(&posh__object(h, list)->body);
+
+	if (!body || !is_live(h, body, POSH__KIND_BODY) || !body_fits(h, body))
+		return 0;
+	*slot = posh__body_at(h, body)->slot;
+	return posh__load(&posh__body_at(h, body)->length);
+}
+
+static void
+check_list(struct posh__check *c, uint64_t list)
+{
+	struct posh_heap *h = c->self->h;
+	uint64_t body = posh__load(&posh__object(h, list)->body), i, len;
+	struct posh__body *b = posh__body_at(h, body);
+
+	if (!body || !posh__block_word(h, body))
+		return; /* a stray is said elsewhere */
+	len = posh__load(&b->length);
+	if (!body_fits(h, body)) {
+		posh__say(c, "list %#llx: %llu elements, room for %u",
+			  posh__hex(list), posh__hex(len),
+			  posh__half_load(&b->capacity));
+		return;
+	}
+	for (i = 0; i < posh__half_load(&b->capacity); i++) {
+		uint64_t value = posh__load(&b->slot[i]);
+		unsigned tag = POSH__TAG(value);
+
+		if (i < len && !value)
+			posh__say(c, "list %#llx: element %llu is EMPTY",
+				  posh__hex(list), posh__hex(i));
+		else if (i < len)
+			posh__check_value(c, list, value);
+		else if (tag == POSH__TAG_BOX || tag == POSH__TAG_OBJECT)
+			posh__say(c, "list %#llx: a value behind its end",
+				  posh__hex(list));
+	}
+}
+
+/*
+ * Dicts
+ */
+
+static void
+check_entry(struct posh__check *c, uint64_t dict, const struct posh__dview *v,
+	    uint32_t i)
+{
+	const struct posh__entry *e = &v->body->entry[i];
+	uint64_t key = posh__load(&e->key), value = posh__load(&e->value);
+	struct posh__place at = {false, 0, 0};
+	struct posh__key k;
+
+	if (!value != !key)
+		posh__say(c, "dict %#llx: entry %u is half deleted",
+			  posh__hex(dict), i);
+	if (i >= v->used && (key || value))
+		posh__say(c, "dict %#llx: entry %u behind its end",
+			  posh__hex(dict), i);
+	if (i >= v->used || !value)
+		return;
+	posh__check_value(c, dict, key);
+	posh__check_value(c, dict, value);
+	if (posh__stored_key(c->self, key, &k) ||
+	    posh__load(&e->hash) != k.hash)
+		posh__say(c, "dict %#llx: entry %u has a wrong hash",
+			  posh__hex(dict), i);
+	else if (posh__dlookup(c->self, v, &k, &at) || !at.found ||
+		 at.entry != i)
+		posh__say(c, "dict %#llx: entry %u is not found",
+			  posh__hex(dict), i);
+}
+
+static void
+check_order(struct posh__check *c, uint64_t dict, const struct posh__dview *v)
+{
+	uint64_t last = 0, number;
+	uint32_t i, live = 0;
+
+	for (i = 0; i < v->used; i++) {
+		number = posh__load(&v->body->entry[i].number);
+		if (number <= last)
+			posh__say(c, "dict %#llx: entry %u out of order",
+				  posh__hex(dict), i);
+		last = number;
+		live += posh__load(&v->body->entry[i].value) != POSH__EMPTY;
+	}
+	if (live != v->live)
+		posh__say(c, "dict %#llx: %u items, said to be %u",
+			  posh__hex(dict), live, v->live);
+	if (posh__load(&v->body->number) <= last)
+		posh__say(c, "dict %#llx: its next number was given already",
+			  posh__hex(dict));
+}
+
+static void
+check_index(struct posh__check *c, uint64_t dict, const struct posh__dview *v)
+{
+	uint32_t named = 0, i, e;
+
+	for (i = 0; i <= v->mask; i++) {
+		e = posh__half_load(&v->index[i]);
+		if (e < POSH__INDEX_FIRST)
+			continue;
+		named++;
+		e -= POSH__INDEX_FIRST;
+		if (e >= v->used || !posh__load(&v->body->entry[e].value))
+			posh__say(c, "dict %#llx: its index names no item",
+				  posh__hex(dict));
+	}
+	if (named != v->live)
+		posh__say(c, "dict %#llx: its index names %u of %u items",
+			  posh__hex(dict), named, v->live);
+}
+
+static void
+check_dict(struct posh__check *c, uint64_t dict)
+{
+	struct posh_heap *h = c->self->h;
+	uint64_t body = posh__load(&posh__object(h, dict)->body);
+	struct posh__dview v;
+	uint32_t i;
+
+	if (!body || !posh__block_word(h, body))
+		return;
+	if (posh__dview(h, dict, &v) ||
+	    (uint64_t)((char *)&v.index[v.mask + 1] - h->base) - body >
+		    posh__block_bytes(h, body)) {
+		posh__say(c, "dict %#llx: its body makes no sense",
+			  posh__hex(dict));
+		return;
+	}
+	check_order(c, dict, &v);
+	check_index(c, dict, &v);
+	for (i = 0; i < v.capacity; i++)
+		check_entry(c, dict, &v, i);
+}
+
+/* The value of a stored key in a dict that is always there, or EMPTY. */
+static uint64_t
+value_of(struct posh__check *c, enum posh_place place, uint64_t key)
+{
+	struct posh_heap *h = c->self->h;
+	uint64_t dict = object_of(h, posh__load(&h->hdr->place[place]),
+				  POSH__KIND_DICT);
+	struct posh__place at;
+	struct posh__dview v;
+	struct posh__key k;
+
+	if (!dict || posh__dview(h, dict, &v) ||
+	    posh__stored_key(c->self, key, &k) ||
+	    posh__dlookup(c->self, &v, &k, &at) || !at.found)
+		return POSH__EMPTY;
+	return posh__load(&v.body->entry[at.entry].value);
+}
+
+/*
+ * Tuples and instances
+ */
+
+static void
+check_slots(struct posh__check *c, uint64_t block, posh__word *slot, uint64_t n)
+{
+	for (; n > 0; n--, slot++)
+		posh__check_value(c, block, posh__load(slot));
+}
+
+static void
+check_tuple(struct posh__check *c, uint64_t tuple)
+{
+	struct posh_heap *h = c->self->h;
+	struct posh__tuple *t = posh__at(h, tuple);
+	uint64_t n = posh__load(&t->length),
+		 bytes = posh__block_bytes(h, tuple);
+
+	if (n > bytes || sizeof(*t) + 8 * n > bytes)
+		posh__say(c, "tuple %#llx: %llu items, in %llu bytes",
+			  posh__hex(tuple), posh__hex(n), posh__hex(bytes));
+	else
+		check_slots(c, tuple, t->slot, n);
+	if (posh__load(&t->head.body))
+		posh__say(c, "tuple %#llx has a body", posh__hex(tuple));
+}
+
+static void
+check_instance(struct posh__check *c, uint64_t instance)
+{
+	struct posh_heap *h = c->self->h;
+	struct posh__instance *p = posh__at(h, instance);
+	uint64_t cls = posh__load(&p->cls), list, extra;
+	unsigned n = p->head.flags;
+	posh__word *name;
+
+	if (n > POSH_CLASS_SLOTS ||
+	    sizeof(*p) + 8 * (uint64_t)n > posh__block_bytes(h, instance))
+		posh__say(c, "instance %#llx: %u slots, in %llu bytes",
+			  posh__hex(instance), n,
+			  posh__hex(posh__block_bytes(h, instance)));
+	else
+		check_slots(c, instance, p->slot, n);
+	extra = posh__load(&p->head.body);
+	if (extra && !object_of(h, extra, POSH__KIND_DICT))
+		posh__say(c, "instance %#llx: its attributes are no dict",
+			  posh__hex(instance));
+	list = object_of(h, cls, POSH__KIND_LIST);
+	if (!list || !elements(h, list, &name) ||
+	    value_of(c, POSH_CLASSES, posh__load(name)) != cls)
+		posh__say(c, "instance %#llx: its class is none of the heap's",
+			  posh__hex(instance));
+}
+
+void
+posh__check_object(struct posh__check *c, uint64_t object)
+{
+	struct posh__object *o = posh__object(c->self->h, object);
+	uint64_t front = o->kind >= POSH__KIND_TUPLE
+				 ? sizeof(struct posh__tuple)
+				 : sizeof(*o);
+
+	if (posh__block_bytes(c->self->h, object) < front) {
+		posh__say(c, "object %#llx (kind %u) has no room for its front",
+			  posh__hex(object), o->kind);
+		return;
+	}
+	posh__check_lock(c, object);
+	if (o->kind != POSH__KIND_INSTANCE && o->flags)
+		posh__say(c, "object %#llx has flags %#x", posh__hex(object),
+			  o->flags);
+	switch (o->kind) {
+	case POSH__KIND_LIST:
+		check_list(c, object);
+		break;
+	case POSH__KIND_DICT:
+		check_dict(c, object);
+		break;
+	case POSH__KIND_TUPLE:
+		check_tuple(c, object);
+		break;
+	default:
+		check_instance(c, object);
+	}
+}
+
+/*
+ * What is always there
+ */
+
+static bool
+is_name(struct posh_heap *h, uint64_t value)
+{
+	struct posh__object *b = posh__object(h, POSH__PAYLOAD(value));
+
+	return POSH__TAG(value) == POSH__TAG_TEXT ||
+	       (POSH__TAG(value) == POSH__TAG_BOX &&
+		posh__block_word(h, POSH__PAYLOAD(value)) &&
+		b->kind == POSH__KIND_STR);
+}
+
+/* A class is a list: its name, and those of its attributes, which differ. */
+static bool
+is_class(struct posh__check *c, uint64_t key, uint64_t value)
+{
+	struct posh_heap *h = c->self->h;
+	uint64_t list = object_of(h, value, POSH__KIND_LIST), n, i, k;
+	posh__word *name;
+
+	n = list ? elements(h, list, &name) : 0;
+	if (!n || n > POSH_CLASS_SLOTS + 1 || !is_name(h, key) ||
+	    posh__words_equal(c->self, posh__load(name), key) != 1)
+		return false;
+	for (i = 1; i < n; i++) {
+		if (!is_name(h, posh__load(&name[i])))
+			return false;
+		for (k = 1; k < i; k++)
+			if (posh__words_equal(c->self, posh__load(&name[i]),
+					      posh__load(&name[k])) != 0)
+				return false;
+	}
+	return true;
+}
+
+/* A ticket is a number, and a list: an object, and when it expires. */
+static bool
+is_ticket(struct posh__check *c, uint64_t key, uint64_t value)
+{
+	struct posh_heap *h = c->self->h;
+	uint64_t list = object_of(h, value, POSH__KIND_LIST);
+	posh__word *slot;
+
+	return POSH__TAG(key) == POSH__TAG_INT && list &&
+	       elements(h, list, &slot) == 2 &&
+	       POSH__TAG(posh__load(&slot[0])) == POSH__TAG_OBJECT &&
+	       POSH__TAG(posh__load(&slot[1])) >= POSH__TAG_FLOAT;
+}
+
+/* A dict at a place, and of each item whether it is such a thing. */
+static void
+check_place(struct posh__check *c, enum posh_place place, const char *what,
+	    bool (*is)(struct posh__check *c, uint64_t key, uint64_t value))
+{
+	struct posh_heap *h = c->self->h;
+	uint64_t dict = object_of(h, posh__load(&h->hdr->place[place]),
+				  POSH__KIND_DICT);
+	struct posh__dview v;
+	uint32_t i;
+
+	if (!dict) {
+		posh__say(c, "the dict of %s is none", what);
+		return;
+	}
+	if (!is || posh__dview(h, dict, &v))
+		return;
+	for (i = 0; v.body && i < v.used; i++) {
+		const struct posh__entry *e = &v.body->entry[i];
+
+		if (posh__load(&e->value) &&
+		    !is(c, posh__load(&e->key), posh__load(&e->value)))
+			posh__say(c, "entry %u of the dict of %s is none", i,
+				  what);
+	}
+}
+
+void
+posh__check_places(struct posh__check *c)
+{
+	check_place(c, POSH_ROOT, "the users", NULL);
+	check_place(c, POSH_CLASSES, "classes", is_class);
+	check_place(c, POSH_TICKETS, "tickets", is_ticket);
+	if (posh__load(&c->self->h->hdr->place[POSH_TICKETS + 1]))
+		posh__say(c, "there is a place more than there are");
+}
