@@ -14,14 +14,6 @@
 #include "check.h"
 
 static uint64_t
-span_end(struct posh_heap *h)
-{
-	uint64_t n = posh__load(&h->hdr->size) >> POSH__SPAN_BITS;
-
-	return n < h->hdr->nspans ? n : h->hdr->nspans;
-}
-
-static uint64_t
 word_of(struct posh_heap *h, uint64_t n)
 {
 	return posh__load(posh__span_word(h, n));
@@ -70,7 +62,7 @@ being_given(struct posh_heap *h, uint64_t n)
 
 	for (i = 0; i < high && i < POSH__MEMBERS; i++) {
 		first = posh__load(&posh__member_at(h, i)->holds_busy);
-		if (!first || n < first || first >= span_end(h))
+		if (!first || n < first || first >= posh__span_end(h))
 			continue;
 		w = word_of(h, first);
 		if (n == first || (POSH__SPAN_STATE(w) == POSH__SPAN_HOLDS &&
@@ -137,7 +129,7 @@ static void
 check_run(struct posh__check *c, uint64_t n, uint64_t w)
 {
 	struct posh_heap *h = c->self->h;
-	uint64_t len = POSH__SPAN_STAMP(w), end = span_end(h), i;
+	uint64_t len = POSH__SPAN_STAMP(w), end = posh__span_end(h), i;
 
 	if (!len || len > end - n) {
 		posh__say(c, "the run at span %llu has %llu spans",
@@ -279,7 +271,7 @@ check_list(struct posh__check *c, uint32_t tid)
 	uint64_t n = posh__load(&t->spans), before = 0, w;
 
 	for (; n; before = n, n = posh__load(&posh__span_at(h, n)->next)) {
-		if (n < h->hdr->first || n >= span_end(h)) {
+		if (n < h->hdr->first || n >= posh__span_end(h)) {
 			posh__say(c, "thread %u lists span %llu, which is none",
 				  tid, posh__hex(n));
 			return;
@@ -306,7 +298,7 @@ posh__check_spans(struct posh__check *c)
 {
 	struct posh_heap *h = c->self->h;
 	uint64_t high = posh__load(&h->hdr->threads_high), n;
-	uint64_t end = span_end(h);
+	uint64_t end = posh__span_end(h);
 	uint32_t tid;
 
 	c->lists = calloc(end, sizeof(*c->lists));

@@ -376,7 +376,7 @@ empty(struct posh__self *self, uint64_t object)
 static int64_t
 search(struct collection *c)
 {
-	c->spans = c->self->h->hdr->nspans;
+	c->spans = posh__span_end(c->self->h);
 	c->marked.span = calloc(c->spans, sizeof(uint64_t *));
 	c->path.span = calloc(c->spans, sizeof(uint64_t *));
 	if (!c->marked.span || !c->path.span)

@@ -82,18 +82,10 @@ posh__span_marked(struct posh_heap *h, enum posh__map map, uint64_t n)
 	return posh__load(map_word(h, map, n)) >> n % 64 & 1;
 }
 
-static uint64_t
-span_end(struct posh_heap *h)
-{
-	uint64_t n = posh__load(&h->hdr->size) >> POSH__SPAN_BITS;
-
-	return n < h->hdr->nspans ? n : h->hdr->nspans;
-}
-
 uint64_t
 posh__span_next(struct posh_heap *h, enum posh__map map, uint64_t n)
 {
-	uint64_t end = span_end(h);
+	uint64_t end = posh__span_end(h);
 
 	if (n < h->hdr->first) /* the tables: nobody's */
 		n = h->hdr->first;
@@ -112,7 +104,7 @@ posh__span_next(struct posh_heap *h, enum posh__map map, uint64_t n)
 uint64_t
 posh__span_count(struct posh_heap *h, enum posh__map map)
 {
-	uint64_t end = span_end(h), n, count = 0;
+	uint64_t end = posh__span_end(h), n, count = 0;
 
 	for (n = 0; n < end; n += 64)
 		count += (uint64_t)__builtin_popcountll(
@@ -232,7 +224,7 @@ posh__span_remark(struct posh_heap *h, uint64_t n)
 {
 	unsigned st;
 
-	if (n < h->hdr->first || n >= span_end(h))
+	if (n < h->hdr->first || n >= posh__span_end(h))
 		return;
 	st = POSH__SPAN_STATE(posh__load(posh__span_word(h, n)));
 	if (st == POSH__SPAN_FREE || st == POSH__SPAN_LIMBO)
@@ -392,7 +384,7 @@ posh__span_give(struct posh__self *self, uint64_t first)
 	unsigned st = POSH__SPAN_STATE(w);
 	uint64_t limbo =
 		POSH__SPAN_WORD(POSH__SPAN_LIMBO, 0, 0, posh__epoch_stamp(h));
-	uint64_t most = span_end(h) - first;
+	uint64_t most = posh__span_end(h) - first;
 	uint64_t i = st == POSH__SPAN_RUN || st == POSH__SPAN_HOLDS
 			     ? POSH__SPAN_STAMP(w)
 			     : 1;
@@ -424,7 +416,7 @@ static void
 unlist(struct posh__self *self, uint64_t n)
 {
 	struct posh_heap *h = self->h;
-	uint64_t end = span_end(h), left = end;
+	uint64_t end = posh__span_end(h), left = end;
 	posh__word *link = &self->t->spans;
 
 	while (posh__peek(link) >= h->hdr->first && posh__peek(link) < end &&
@@ -490,7 +482,7 @@ posh__span_trim(struct posh__self *self, bool all)
 {
 	struct posh_heap *h = self->h;
 	struct hunt q = {self, false, false, 0};
-	uint64_t end = span_end(h), n = h->hdr->first, len;
+	uint64_t end = posh__span_end(h), n = h->hdr->first, len;
 
 	if (!all && posh__span_count(h, POSH__MAP_FREE) < KEEP)
 		return;
@@ -506,7 +498,7 @@ posh__span_trim(struct posh__self *self, bool all)
 uint64_t
 posh__span_punched(struct posh_heap *h)
 {
-	uint64_t end = span_end(h), n, count = 0;
+	uint64_t end = posh__span_end(h), n, count = 0;
 
 	for (n = h->hdr->first; n < end; n++)
 		count += posh__load(posh__span_word(h, n)) == PUNCHED;
@@ -589,7 +581,7 @@ posh__span_settle(struct posh__self *self, posh__word *busy)
 
 	if (!b)
 		return;
-	if (first >= h->hdr->first && first + n <= span_end(h)) {
+	if (first >= h->hdr->first && first + n <= posh__span_end(h)) {
 		uint64_t head = posh__load(posh__span_word(h, first));
 		bool whole = POSH__SPAN_STATE(head) == POSH__SPAN_RUN ||
 			     POSH__SPAN_STATE(head) == POSH__SPAN_HOLDS;

@@ -26,6 +26,15 @@ posh__span_at(const struct posh_heap *h, uint64_t n)
 	return (struct posh__span *)posh__at(h, n << POSH__SPAN_BITS);
 }
 
+/* Where the spans in use end. */
+static inline uint64_t
+posh__span_end(const struct posh_heap *h)
+{
+	uint64_t n = posh__load(&h->hdr->size) >> POSH__SPAN_BITS;
+
+	return n < h->hdr->nspans ? n : h->hdr->nspans;
+}
+
 /* The bit maps: hints, where to look first. */
 enum posh__map { POSH__MAP_FREE, POSH__MAP_ORPHAN, POSH__MAP_REMOTE };
 void posh__span_mark(struct posh_heap *h, enum posh__map map, uint64_t n);

@@ -8,14 +8,6 @@
 
 #include "walk.h"
 
-static uint64_t
-span_end(struct posh_heap *h)
-{
-	uint64_t n = posh__load(&h->hdr->size) >> POSH__SPAN_BITS;
-
-	return n < h->hdr->nspans ? n : h->hdr->nspans;
-}
-
 /* How many blocks a span has, cut to what its table can hold. */
 static uint32_t
 blocks_of(struct posh_heap *h, uint64_t n)
@@ -48,7 +40,7 @@ void
 posh__walk(struct posh__self *self, posh__visit *f, void *arg)
 {
 	struct posh_heap *h = self->h;
-	uint64_t end = span_end(h), n;
+	uint64_t end = posh__span_end(h), n;
 	uint32_t i;
 
 	for (n = h->hdr->first; n < end; n++) {
@@ -200,7 +192,7 @@ posh__census_take(struct posh__self *self, struct posh__census *c)
 	uint32_t high = (uint32_t)posh__load(&h->hdr->threads_high), tid;
 	int i;
 
-	c->spans = h->hdr->nspans;
+	c->spans = posh__span_end(h);
 	c->failed = false;
 	c->count = calloc(c->spans, sizeof(*c->count));
 	if (!c->count)
