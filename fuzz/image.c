@@ -297,30 +297,36 @@ is_zero(const unsigned char *p)
 }
 
 static void
+add_page(struct image *im, const unsigned char *page, off_t at)
+{
+	size_t n = im->pages++;
+
+	if (n % 64 == 0) {
+		im->data = realloc(im->data, (n + 64) * sizeof(*im->data));
+		im->at = realloc(im->at, (n + 64) * sizeof(*im->at));
+	}
+	if (!im->data || !im->at)
+		abort();
+	im->at[n] = (uint64_t)at;
+	memcpy(im->data[n], page, IMAGE_PAGE);
+}
+
+static void
 take(int fd, struct image *im)
 {
-	off_t end = lseek(fd, 0, SEEK_END), at;
-	unsigned char *p =
-		mmap(NULL, (size_t)end, PROT_READ, MAP_SHARED, fd, 0);
-	size_t max = (size_t)end / IMAGE_PAGE, n = 0;
+	off_t end = lseek(fd, 0, SEEK_END), at = 0;
+	unsigned char page[IMAGE_PAGE];
 
-	if (end <= 0 || p == MAP_FAILED)
+	if (end <= 0)
 		abort();
 	im->size = (uint64_t)end;
-	im->at = malloc(max * sizeof(*im->at));
-	im->data = malloc(max * sizeof(*im->data));
-	if (!im->at || !im->data)
-		abort();
-	for (at = 0; at < end; at += IMAGE_PAGE) {
-		if (is_zero(p + at))
-			continue;
-		im->at[n] = (uint64_t)at;
-		memcpy(im->data[n++], p + at, IMAGE_PAGE);
+	while ((at = lseek(fd, at, SEEK_DATA)) >= 0 && at < end) {
+		if (pread(fd, page, IMAGE_PAGE, at) != IMAGE_PAGE)
+			abort();
+		if (!is_zero(page))
+			add_page(im, page, at);
+		at += IMAGE_PAGE;
 	}
-	munmap(p, (size_t)end);
-	im->pages = n;
-	im->data = realloc(im->data, n * sizeof(*im->data));
-	im->at = realloc(im->at, n * sizeof(*im->at));
 }
 
 /* A heap that nobody is in; its file. */
