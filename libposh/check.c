@@ -67,8 +67,6 @@ check_header(struct posh__check *c)
 	if (posh__format_check(hdr, (uint64_t)st.st_size))
 		posh__say(c, "the header is none of a heap with %llu bytes",
 			  (unsigned long long)st.st_size);
-	if ((uint64_t)st.st_size > hdr->reserve)
-		posh__say(c, "the file is larger than the heap may get");
 	posh__check_mutex(c, &hdr->grow_lock, "growth");
 	posh__check_mutex(c, &hdr->attach_lock, "attachment");
 }

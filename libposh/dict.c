@@ -725,3 +725,21 @@ posh__places_create(struct posh__self *self)
 	}
 	return rc;
 }
+
+bool
+posh__places_sound(struct posh_heap *h)
+{
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		uint64_t place = posh__load(&h->hdr->place[i]);
+		uint64_t dict = POSH__PAYLOAD(place);
+		posh__word *word = posh__block_word(h, dict);
+
+		if (POSH__TAG(place) != POSH__TAG_OBJECT || !word ||
+		    POSH__STATE(posh__load(word)) != POSH__LIVE ||
+		    posh__object(h, dict)->kind != POSH__KIND_DICT)
+			return false;
+	}
+	return true;
+}

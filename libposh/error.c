@@ -17,14 +17,16 @@ static const struct {
 	const char *text;
 } table[] = {
 	{0, "no error"},
-	{EACCES, "the heap belongs to another user"},
+	{EACCES, "the heap belongs to another user, or may only be read"},
 	{EAGAIN, "more threads use the heap than it can name"},
+	{EBADF, "the file descriptor is not open"},
 	{EBADMSG, "the file is not a heap"},
 	{ECHILD, "this process was forked without posh_fork_arm()"},
 	{EDEADLK, "waiting would close a circle of waiting threads"},
 	{EEXIST, "there is a heap of this name already"},
 	{EINTR, "a signal came while the call waited"},
 	{EINVAL, "an argument is not valid"},
+	{EIO, "the file cannot be read"},
 	{EMFILE, "the process has too many open files"},
 	{ENFILE, "the system has too many open files"},
 	{ENOENT, "there is none of this name"},

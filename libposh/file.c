@@ -95,9 +95,13 @@ usable(int fd)
 int
 posh__file_open(const char *path)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	int rc;
+	struct stat st;
+	int fd, rc;
 
+	/* To open a device may do something. */
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return -EBADMSG;
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return translate(errno);
 	rc = usable(fd);
@@ -112,8 +116,13 @@ int
 posh__reopen(int fd)
 {
 	char link[40];
+	struct stat st;
 	int own;
 
+	if (fstat(fd, &st))
+		return -EBADF;
+	if (!S_ISREG(st.st_mode))
+		return -EBADMSG;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	own = open(link, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (own < 0)

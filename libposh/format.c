@@ -109,5 +109,8 @@ posh__format_check(const struct posh__header *hdr, uint64_t file_bytes)
 	posh__format(&fresh, hdr->max_size);
 	if (!same_shape(hdr, &fresh) || !sane(hdr))
 		return -EUCLEAN;
-	return posh__load(&hdr->size) <= file_bytes ? 0 : -EUCLEAN;
+	return posh__load(&hdr->size) <= file_bytes &&
+			       file_bytes <= hdr->reserve
+		       ? 0
+		       : -EUCLEAN;
 }

@@ -27,6 +27,8 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "attach.h"
@@ -50,6 +52,19 @@ within_limit(uint64_t end)
 	return getrlimit(RLIMIT_FSIZE, &limit) || end <= limit.rlim_cur;
 }
 
+/* Has the machine so much, and some for others? */
+static bool
+available(const struct posh_heap *h, uint64_t bytes)
+{
+	struct posh__memory memory;
+
+	if (!h->ram)
+		return true;
+	posh__memory_ask(&memory);
+	return memory.available >= RESERVE &&
+	       bytes <= memory.available - RESERVE;
+}
+
 int
 posh__heap_populate(struct posh_heap *h, uint64_t off, uint64_t bytes)
 {
@@ -69,6 +84,81 @@ posh__heap_populate(struct posh_heap *h, uint64_t off, uint64_t bytes)
 		bytes -= n;
 	}
 	return 0;
+}
+
+int
+posh__heap_fill_tables(struct posh_heap *h)
+{
+	const struct posh__header *hdr = h->hdr;
+	struct {
+		uint64_t off, bytes;
+	} part[] = {
+		{0, sizeof(*hdr)},
+		{hdr->members_off,
+		 posh__load(&hdr->members_high) * sizeof(struct posh__member)},
+		{hdr->threads_off,
+		 posh__load(&hdr->threads_high) * sizeof(struct posh__thread)},
+		{hdr->spans_off, 8 * posh__span_end(h)},
+		{hdr->bits_off,
+		 (hdr->first << POSH__SPAN_BITS) - hdr->bits_off},
+	};
+	unsigned i;
+	int rc = 0;
+
+	for (i = 0; i < sizeof(part) / sizeof(part[0]) && rc == 0; i++)
+		if (part[i].bytes)
+			rc = posh__heap_populate(h, part[i].off, part[i].bytes);
+	return rc;
+}
+
+/* How many bytes of pages the spans seem to lack.  Pages elsewhere count for
+ * them, so there may be more. */
+static uint64_t
+lacking(struct posh_heap *h)
+{
+	uint64_t spans = posh__span_end(h) - h->hdr->first;
+	uint64_t bytes = (spans - posh__span_punched(h)) << POSH__SPAN_BITS;
+	struct stat st;
+	uint64_t has;
+
+	if (fstat(h->fd, &st))
+		return 0;
+	has = (uint64_t)st.st_blocks * 512;
+	return bytes > has ? bytes - has : 0;
+}
+
+/* Has the file system room for so many bytes? */
+static bool
+has_room(const struct posh_heap *h, uint64_t bytes)
+{
+	struct statfs fs;
+
+	return fstatfs(h->fd, &fs) || !fs.f_blocks ||
+	       bytes / (uint64_t)fs.f_bsize < fs.f_bavail;
+}
+
+int
+posh__heap_fill(struct posh_heap *h, bool surely)
+{
+	uint64_t n = h->hdr->first, end = posh__span_end(h), from;
+	uint64_t bytes = lacking(h);
+	int rc = 0;
+
+	if ((!bytes && !surely) || end < n)
+		return 0;
+	/* Not by trying: that would take all there is. */
+	if (bytes && (!available(h, bytes) || !has_room(h, bytes)))
+		return -ENOMEM;
+	while (n < end && rc == 0) {
+		while (n < end && posh__span_is_punched(h, n))
+			n++;
+		for (from = n; n < end && !posh__span_is_punched(h, n);)
+			n++;
+		if (n > from)
+			rc = posh__heap_populate(h, from << POSH__SPAN_BITS,
+						 (n - from) << POSH__SPAN_BITS);
+	}
+	return rc;
 }
 
 void
@@ -129,13 +219,8 @@ allocate(struct posh_heap *h, uint64_t size, uint64_t n)
 	uint64_t from = words / POSH__SPAN * POSH__SPAN;
 	int rc;
 
-	if (h->ram) {
-		struct posh__memory memory;
-
-		posh__memory_ask(&memory);
-		if (memory.available < bytes + RESERVE)
-			return -ENOMEM;
-	}
+	if (!available(h, bytes))
+		return -ENOMEM;
 	rc = posh__heap_populate(h, from, words + n * 8 - from);
 	if (!rc)
 		rc = posh__heap_populate(h, size, bytes);

@@ -125,8 +125,8 @@ map(struct posh_heap *h, const struct posh__header *hdr)
 	void *p = mmap(NULL, reserve, PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_NORESERVE, h->fd, 0);
 
-	if (p == MAP_FAILED)
-		return -ENOMEM;
+	if (p == MAP_FAILED) /* or it is sealed */
+		return errno == EPERM || errno == EACCES ? -EACCES : -ENOMEM;
 	h->base = p;
 	h->hdr = p;
 	h->reserve = reserve;
@@ -320,7 +320,13 @@ join(int fd, const char *path, struct posh_heap **out)
 		return rc;
 	rc = map(h, &hdr);
 	if (!rc)
+		rc = posh__heap_fill_tables(h);
+	if (!rc)
 		rc = posh__member_attach(h);
+	if (!rc && !posh__places_sound(h)) {
+		shut(h);
+		rc = -EUCLEAN;
+	}
 	if (rc)
 		heap_free(h);
 	else

@@ -98,6 +98,13 @@ int posh__heap_grow(struct posh__self *self, uint64_t n, bool for_holds);
 /* Allocate the file's pages of [off, off + bytes). */
 int posh__heap_populate(struct posh_heap *h, uint64_t off, uint64_t bytes);
 
+/* Have all pages that a heap in use has, in the tables and in the spans: a
+ * file that was copied with holes may lack some, and to touch one when there
+ * is no memory is a signal.  surely: look for more than the size tells.
+ *   -ENOMEM */
+int posh__heap_fill_tables(struct posh_heap *h);
+int posh__heap_fill(struct posh_heap *h, bool surely);
+
 /* Give the pages of a range back to the system; they read as zero. */
 void posh__heap_punch(struct posh_heap *h, uint64_t off, uint64_t bytes);
 

@@ -308,7 +308,10 @@ settle_in(struct posh_heap *h)
 
 	if (rc)
 		return rc;
-	rc = inspect(self);
+	/* Who is here has done that. */
+	rc = posh__heap_fill(h, alone(h, false));
+	if (!rc)
+		rc = inspect(self);
 	if (rc)
 		return rc;
 	posh__store(&h->hdr->clean, 0);

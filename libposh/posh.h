@@ -20,6 +20,10 @@
  *  - A process that is killed loses nothing and blocks nobody: what it was
  *    doing is finished or undone by the next process that meets it.  There
  *    is no promise over a loss of power.
+ *  - Any file may be given to open, and what is in a heap may be damaged:
+ *    calls end, with an error or without.  That is not promised of a file
+ *    that somebody truncates, or writes to but by this library, while it is
+ *    open.
  *
  * ERRORS  Calls return 0 (or a count, where said) or a negative errno.
  * Every call may return these, and its comment does not repeat them:
@@ -109,19 +113,23 @@ POSH_API int posh_heap_create(const struct posh_options *opts, posh_heap **out);
  * owns *out, and closes it.
  *   -ENOENT  there is none, and POSH_CREATE was not given
  *   -EEXIST  there is one, and POSH_EXCLUSIVE was given
- *   -EACCES  it belongs to another user
- *   -EBADMSG          the file is no heap
+ *   -EACCES  it belongs to another user, or may only be read
+ *   -EBADMSG          the file is no heap, or no regular file
  *   -EPROTONOSUPPORT  it is a heap of another layout or byte order
  *   -EUCLEAN          it is truncated or damaged
- *   -EINVAL  the name is empty, ".", "..", or opts as above
+ *   -EINVAL  the name is empty, ".", "..", too long, or opts as above
  *   -ENOMEM  there is no address space or memory for it
+ *   -EIO     it can't be read
+ *   -EMFILE, -ENFILE
  * Since 0.1. */
 POSH_API int posh_heap_open(const char *name, const struct posh_options *opts,
 			    posh_heap **out);
 
 /* Open the heap behind a file descriptor, as inherited from or sent by a
  * process that got it from posh_heap_fileno.  The descriptor stays the
- * caller's.  Errors as posh_heap_open.  Since 0.1. */
+ * caller's.  Errors as posh_heap_open, and
+ *   -EBADF  it is not open
+ * Since 0.1. */
 POSH_API int posh_heap_open_fd(int fd, posh_heap **out);
 
 /* Return a descriptor to pass on; it stays the heap's.  Since 0.1. */

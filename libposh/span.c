@@ -495,13 +495,19 @@ posh__span_trim(struct posh__self *self, bool all)
 	}
 }
 
+bool
+posh__span_is_punched(struct posh_heap *h, uint64_t n)
+{
+	return posh__load(posh__span_word(h, n)) == PUNCHED;
+}
+
 uint64_t
 posh__span_punched(struct posh_heap *h)
 {
 	uint64_t end = posh__span_end(h), n, count = 0;
 
 	for (n = h->hdr->first; n < end; n++)
-		count += posh__load(posh__span_word(h, n)) == PUNCHED;
+		count += posh__span_is_punched(h, n);
 	return count;
 }
 

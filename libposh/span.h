@@ -68,8 +68,9 @@ void posh__span_give(struct posh__self *self, uint64_t first);
  * only if much is free.  Not by who acts for another. */
 void posh__span_trim(struct posh__self *self, bool all);
 
-/* How many spans have no pages. */
+/* How many spans have no pages; and has this one? */
 uint64_t posh__span_punched(struct posh_heap *h);
+bool posh__span_is_punched(struct posh_heap *h, uint64_t n);
 
 /* Part with an own span of a class, which is in no list: it is given back,
  * or an orphan if there is something in it. */

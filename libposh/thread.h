@@ -146,8 +146,9 @@ posh__member_at(const struct posh_heap *h, uint32_t index)
  * or a negative errno. */
 int posh__check_quiet(struct posh__self *self);
 
-/* dict.c: make the objects that are always there. */
+/* dict.c: make the objects that are always there; are they? */
 int posh__places_create(struct posh__self *self);
+bool posh__places_sound(struct posh_heap *h);
 
 #define POSH__THREAD_STATE(w)  ((unsigned)((w)&0xff))
 #define POSH__THREAD_MEMBER(w) ((uint32_t)((w) >> 8 & 0xffff))

@@ -675,7 +675,7 @@ too_large_a_file(void)
 	if (stat(heap_path, &st) ||
 	    truncate(heap_path, (off_t)heap->hdr->reserve + 4096))
 		abort();
-	ok(damage_heard("larger than the heap may get"),
+	ok(damage_heard("the header is none of a heap with"),
 	   "a file larger than the heap may get: it says so");
 	if (truncate(heap_path, st.st_size))
 		abort();

@@ -44,6 +44,7 @@ C_TESTS = \
 	%D%/check-values.t \
 	%D%/crash.t \
 	%D%/explore.t \
+	%D%/files.t \
 	%D%/fork-crash.t \
 	%D%/fuzz.t \
 	%D%/heap.t \

@@ -180,6 +180,7 @@ error_set_heap(module_state *st, int64_t error, PyObject *name)
 		break;
 	case EACCES:
 	case EBADF:
+	case EIO:
 	case EISDIR:
 	case EMFILE:
 	case ENFILE:
