@@ -93,9 +93,11 @@ posh__items_view(struct posh_heap *h, uint64_t value, const posh__word **slot,
 
 	if (POSH__TAG(value) == POSH__TAG_BOX) {
 		rc = posh__box_view(h, at, &v);
+		if (rc)
+			return rc;
 		*slot = v.box->data;
 		*n = v.length;
-		return rc ? rc : v.kind == POSH__KIND_BOXTUPLE;
+		return v.kind == POSH__KIND_BOXTUPLE;
 	}
 	if (POSH__TAG(value) != POSH__TAG_OBJECT)
 		return 0;
