@@ -40,6 +40,20 @@ posh__text_plain(const struct posh__text *t)
 	return t->from == t->width;
 }
 
+static inline bool
+posh__all_ascii(const uint8_t *p, size_t n)
+{
+	uint64_t bits = 0, word;
+
+	for (; n >= 8; p += 8, n -= 8) {
+		memcpy(&word, p, 8);
+		bits |= word;
+	}
+	while (n--)
+		bits |= *p++;
+	return !(bits & UINT64_C(0x8080808080808080));
+}
+
 /* utf8.c */
 
 /* Decode the character at *at, which is below end, and move behind it.

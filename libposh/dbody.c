@@ -49,6 +49,7 @@ posh__dview(struct posh_heap *h, uint64_t dict, struct posh__dview *out)
 	if (bits < MIN_BITS || bits > MAX_BITS ||
 	    out->capacity != capacity_of(bits) ||
 	    POSH__USED(fill) > out->capacity ||
+	    POSH__LIVE_(fill) > POSH__USED(fill) ||
 	    !posh__inside(h, off,
 			  sizeof(*b) +
 				  (uint64_t)out->capacity *

@@ -127,10 +127,12 @@ place_of(const struct posh__dview *v, uint64_t number)
 	return low;
 }
 
-/* Read one entry; 1: it counts, 0: it is deleted, 2: stop ahead of it. */
+/* Read one entry; 1: it counts, 0: it is deleted, 2: stop ahead of it.  A
+ * cursor that would not move on is for ever. */
 static int
 read_item(struct posh__self *self, struct run *r, const struct posh__entry *e)
 {
+	uint64_t number = posh__load(&e->number);
 	struct posh_value *item = &r->item[2 * r->got];
 	uint64_t key = posh__load(&e->key), value = posh__load(&e->value);
 	bool object = POSH__TAG(key) == POSH__TAG_OBJECT ||
@@ -139,6 +141,8 @@ read_item(struct posh__self *self, struct run *r, const struct posh__entry *e)
 
 	if (value == POSH__EMPTY || key == POSH__EMPTY)
 		return 0;
+	if (r->back ? number >= r->next : number <= r->next)
+		return -EAGAIN;
 	if (object && r->flags & POSH_SCALARS && r->got)
 		return 2;
 	if (!posh__value_decode_fast(key, &item[0]))
@@ -148,7 +152,7 @@ read_item(struct posh__self *self, struct run *r, const struct posh__entry *e)
 	if (rc)
 		return rc;
 	r->got++;
-	r->next = posh__load(&e->number);
+	r->next = number;
 	return object && r->flags & POSH_SCALARS ? 2 : 1;
 }
 

@@ -21,20 +21,6 @@ char_at(const uint8_t *p, unsigned width)
 	return four;
 }
 
-static bool
-all_ascii(const uint8_t *p, size_t n)
-{
-	uint64_t bits = 0, word;
-
-	for (; n >= 8; p += 8, n -= 8) {
-		memcpy(&word, p, 8);
-		bits |= word;
-	}
-	while (n--)
-		bits |= *p++;
-	return !(bits & UINT64_C(0x8080808080808080));
-}
-
 static void
 set_width(struct posh__text *t, uint32_t largest)
 {
@@ -92,7 +78,7 @@ posh__text_begin(const struct posh_value *in, struct posh__text *t)
 	t->width = 1;
 	if (width > 1)
 		return scan_wide(t);
-	t->ascii = all_ascii(t->at, t->chars);
+	t->ascii = posh__all_ascii(t->at, t->chars);
 	if (in->type == POSH_STR || t->ascii)
 		return 0;
 	t->from = 0;

@@ -120,6 +120,31 @@ decode_bytes(struct posh__self *self, const struct posh__view *v,
 	return 0;
 }
 
+/* The characters are such, and ASCII if that is said: a caller makes a text of
+ * its own of them, and looks at nothing. */
+static int
+decode_str(struct posh__self *self, const struct posh__view *v,
+	   struct posh_value *out)
+{
+	const uint32_t *wide;
+	size_t i;
+	int rc = decode_bytes(self, v, out);
+
+	if (rc)
+		return rc;
+	out->type = POSH_STR;
+	out->width = v->flags & 7;
+	out->ascii = (v->flags & POSH__STR_ASCII) && out->width == 1;
+	out->size /= out->width;
+	if (out->ascii && !posh__all_ascii(out->data, out->size))
+		return -EAGAIN;
+	wide = out->data;
+	for (i = 0; out->width == 4 && i < out->size; i++)
+		if (wide[i] > 0x10ffff)
+			return -EAGAIN;
+	return 0;
+}
+
 static int
 decode_int(struct posh__self *self, const struct posh__view *v,
 	   struct posh_value *out)
@@ -179,12 +204,7 @@ decode_box(struct decoding *d, uint64_t handle, struct posh_value *out)
 	}
 	switch (v.kind) {
 	case POSH__KIND_STR:
-		out->type = POSH_STR;
-		out->width = v.flags & 7;
-		out->ascii = (v.flags & POSH__STR_ASCII) && out->width == 1;
-		rc = decode_bytes(d->self, &v, out);
-		out->size /= out->width;
-		return rc;
+		return decode_str(d->self, &v, out);
 	case POSH__KIND_BYTES:
 		out->type = POSH_BYTES;
 		return decode_bytes(d->self, &v, out);

@@ -240,8 +240,8 @@ poke(volatile void *at, size_t size, uint64_t value)
 	undos++;
 }
 
-static void
-repair(void)
+void
+damage_undo(void)
 {
 	while (undos > 0) {
 		undos--;
@@ -343,7 +343,7 @@ one(const struct damage *d)
 
 	d->f();
 	rc = posh_heap_check(heap, hear, &x);
-	repair();
+	damage_undo();
 	again = posh_heap_check(heap, hear, &after);
 	if (!ok(rc == x.n && x.found && !again, "%s: it says so", d->what))
 		tap_note("%d things, of these the first: %s; later: %s", rc,

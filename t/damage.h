@@ -33,9 +33,10 @@ void damage_end(void);
 /* Run the check: does it say that, among other things? */
 bool damage_heard(const char *says);
 
-/* Change so many bytes, until it is undone; a word. */
+/* Change so many bytes, until it is undone; a word.  Undo all. */
 void poke(volatile void *at, size_t size, uint64_t value);
 void set(posh__word *w, uint64_t value);
+void damage_undo(void);
 
 /* What lies at this offset; a value of the root; the state word of a block; a
  * free block that was in use. */

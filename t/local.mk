@@ -52,6 +52,7 @@ C_TESTS = \
 	%D%/lock.t \
 	%D%/member-crash.t \
 	%D%/member.t \
+	%D%/misread.t \
 	%D%/nomem.t \
 	%D%/pairs.t \
 	%D%/reboot.t \
