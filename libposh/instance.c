@@ -61,17 +61,24 @@ posh_instance_class(posh_heap *h, posh_handle o, posh_handle *cls,
 {
 	struct posh__self *self;
 	struct posh__instance *p;
+	posh_handle c = {0};
 	int rc = posh__enter_read(h, &self);
 
 	if (rc)
 		return rc;
 	rc = instance_at(h, o, &p);
 	if (rc == 0) {
-		if (cls)
-			cls->off = POSH__PAYLOAD(posh__load(&p->cls));
-		if (slots)
-			*slots = p->head.flags;
+		uint64_t value = posh__load(&p->cls);
+
+		c.off = POSH__PAYLOAD(value);
+		if (POSH__TAG(value) != POSH__TAG_OBJECT ||
+		    posh__object_is(h, c, POSH__KIND_LIST))
+			rc = -EUCLEAN;
 	}
+	if (rc == 0 && cls)
+		*cls = c;
+	if (rc == 0 && slots)
+		*slots = p->head.flags;
 	posh__leave(self);
 	return rc;
 }
@@ -212,6 +219,19 @@ make_extra(struct posh__self *self, uint64_t object)
 	return rc;
 }
 
+/* What has no slot is in a dict. */
+static int
+read_extra(struct posh__self *self, uint64_t object, void *arg)
+{
+	struct get *g = arg;
+	int rc = read_get(self, object, arg);
+
+	return rc == 0 && (g->out->type != POSH_OBJECT ||
+			   g->out->kind != POSH_KIND_DICT)
+		       ? -EAGAIN
+		       : rc;
+}
+
 int
 posh_instance_extra(posh_heap *h, posh_handle o, unsigned create,
 		    posh_handle *out)
@@ -236,7 +256,7 @@ posh_instance_extra(posh_heap *h, posh_handle o, unsigned create,
 	}
 	if (rc == 0) {
 		g.slot = &p->head.body;
-		rc = posh__read(self, o.off, read_get, &g);
+		rc = posh__read(self, o.off, read_extra, &g);
 	}
 	if (rc == 0)
 		*out = v.object;

@@ -74,6 +74,27 @@ in_itself(void)
 	set(&box(BOXTUPLE)->data[1], b);
 }
 
+static void
+no_attributes(void)
+{
+	set(&posh__object(heap, instance.off)->body, POSH__NONE);
+}
+
+static void
+list_of_attributes(void)
+{
+	set(&posh__object(heap, instance.off)->body,
+	    POSH__TAGGED(POSH__TAG_OBJECT, list.off));
+}
+
+static void
+no_class(void)
+{
+	struct posh__instance *p = posh__at(heap, instance.off);
+
+	set(&p->cls, POSH__TAGGED(POSH__TAG_OBJECT, dict.off));
+}
+
 /*
  * Reads
  */
@@ -183,6 +204,25 @@ key_of(void)
 	return posh_dict_get(heap, dict, &k, &v);
 }
 
+static int64_t
+attributes(void)
+{
+	posh_handle extra;
+	int rc = posh_instance_extra(heap, instance, 0, &extra);
+
+	if (rc == 0)
+		posh_object_drop(heap, extra);
+	return rc;
+}
+
+static int64_t
+class_of(void)
+{
+	posh_handle cls;
+
+	return posh_instance_class(heap, instance, &cls, NULL);
+}
+
 /* What is damaged; what is read; and how that went before. */
 static const struct {
 	const char *what;
@@ -205,6 +245,9 @@ static const struct {
 	{"two billion elements", too_long, list_length, ELEMENTS},
 	{"two billion elements, all at once", too_long, all_elements, ELEMENTS},
 	{"an endless tuple", endless_tuple, tuple_length, 2},
+	{"attributes that are nothing", no_attributes, attributes, 0},
+	{"attributes that are a list", list_of_attributes, attributes, 0},
+	{"a class that is a dict", no_class, class_of, 0},
 };
 
 int
