@@ -67,6 +67,8 @@ check_header(struct posh__check *c)
 	if (posh__format_check(hdr, (uint64_t)st.st_size))
 		posh__say(c, "the header is none of a heap with %llu bytes",
 			  (unsigned long long)st.st_size);
+	if (posh__load(&hdr->collected) > posh__load(&hdr->size))
+		posh__say(c, "more was in use than there is");
 	posh__check_mutex(c, &hdr->grow_lock, "growth");
 	posh__check_mutex(c, &hdr->attach_lock, "attachment");
 }

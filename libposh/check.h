@@ -16,8 +16,9 @@ struct posh__check {
 	void (*report)(const char *what, void *arg);
 	void *arg;
 	int wrong;
-	uint64_t budget; /* of boxes that may yet be entered */
-	uint16_t *lists; /* who has a span in its list; see checkspans.c */
+	uint64_t budget;  /* of boxes that may yet be entered */
+	uint16_t *lists;  /* who has a span in its list; see checkspans.c */
+	uint64_t orphans; /* spans without an owner */
 };
 
 /* Report something that is wrong. */

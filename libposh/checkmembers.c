@@ -154,6 +154,38 @@ is_place(struct posh_heap *h, uint64_t object)
 	       posh__inside(h, object, sizeof(struct posh__object));
 }
 
+/* A body that the thread has prepared, or is to take apart. */
+static void
+check_body(struct posh__check *c, uint32_t tid, const posh__word *word)
+{
+	struct posh_heap *h = c->self->h;
+	uint64_t body = posh__load(word);
+	struct posh__row row[POSH__ROWS];
+
+	if (body && posh__block_word(h, body) && !posh__body_rows(h, body, row))
+		posh__say(c, "thread %u has %#llx, which is no body", tid,
+			  posh__hex(body));
+}
+
+/* The values of a batch that waits to be applied. */
+static void
+check_stage(struct posh__check *c, uint64_t stage)
+{
+	struct posh_heap *h = c->self->h;
+	struct posh__row row[POSH__ROWS];
+	int n = stage && posh__block_word(h, stage)
+			? posh__body_rows(h, stage, row)
+			: 0;
+	uint64_t i;
+
+	while (n-- > 0)
+		for (i = 0; i < row[n].n; i++)
+			posh__check_value(
+				c, stage,
+				posh__load(posh__at(
+					h, row[n].off + i * row[n].stride)));
+}
+
 static void
 check_names(struct posh__check *c, uint32_t tid)
 {
@@ -174,6 +206,19 @@ check_names(struct posh__check *c, uint32_t tid)
 	}
 	for (i = 0; i < 4; i++)
 		posh__check_value(c, 0, posh__load(&t->val[i]));
+	check_body(c, tid, &t->newbody);
+	check_body(c, tid, &t->stage);
+	check_body(c, tid, &t->trash);
+	check_stage(c, posh__load(&t->stage));
+}
+
+/* Nobody is in a call that is yet to come.  In this order, as time goes on. */
+static bool
+ahead_of_time(struct posh_heap *h, const struct posh__thread *t)
+{
+	uint64_t epoch = posh__load(&t->active) >> 2;
+
+	return epoch > posh__load(&h->hdr->epoch);
 }
 
 static void
@@ -198,6 +243,8 @@ check_thread(struct posh__check *c, uint32_t tid)
 		posh__say(c, "thread %u is in the middle of something", tid);
 	if (tid != c->self->tid && idle_and_busy(t))
 		posh__say(c, "thread %u is at a span, and in no call", tid);
+	if (ahead_of_time(h, t))
+		posh__say(c, "thread %u is in a call of the future", tid);
 	check_names(c, tid);
 }
 

@@ -201,6 +201,7 @@ check_class(struct posh__check *c, uint64_t n, uint64_t w)
 	if (wrong)
 		posh__say(c, "span %llu has %s", posh__hex(n), wrong);
 	if (!owned) {
+		c->orphans++;
 		if (!posh__span_marked(h, POSH__MAP_ORPHAN, n))
 			posh__say(c,
 				  "span %llu is an orphan, and nothing "
@@ -313,5 +314,10 @@ posh__check_spans(struct posh__check *c)
 		check_span(c, n);
 	free(c->lists);
 	c->lists = NULL;
+	/* Who dies in between may leave it too high, which costs a look. */
+	if (posh__load(&h->hdr->orphans) < c->orphans)
+		posh__say(c, "%llu spans are orphans, said to be %llu",
+			  posh__hex(c->orphans),
+			  posh__hex(posh__load(&h->hdr->orphans)));
 	return 0;
 }

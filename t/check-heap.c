@@ -104,6 +104,12 @@ header_size(void)
 }
 
 static void
+header_collected(void)
+{
+	set(&heap->hdr->collected, heap->hdr->size + 1);
+}
+
+static void
 header_high(void)
 {
 	set(&heap->hdr->members_high, POSH__MEMBERS + 1);
@@ -184,6 +190,19 @@ static void
 span_orphan(void)
 {
 	unmark(POSH__MAP_ORPHAN, span_in(POSH__SPAN_ORPHAN));
+}
+
+static void
+span_orphans(void)
+{
+	set(&heap->hdr->orphans, 0);
+}
+
+static void
+span_future(void)
+{
+	set(posh__span_word(heap, span_in(POSH__SPAN_FREE)),
+	    POSH__SPAN_WORD(POSH__SPAN_LIMBO, 0, 0, heap->hdr->epoch + 9));
 }
 
 static void
@@ -569,6 +588,38 @@ thread_monitor(void)
 }
 
 static void
+thread_ahead(void)
+{
+	set(&ghost()->active, (heap->hdr->epoch + 9) << 2 | 1);
+}
+
+static void
+thread_stage(void)
+{
+	set(&ghost()->stage, list.off);
+}
+
+static void
+thread_body(void)
+{
+	set(&ghost()->newbody, POSH__PAYLOAD(body()->slot[TEXT]));
+}
+
+static void
+thread_trash(void)
+{
+	set(&ghost()->trash, tuple.off);
+}
+
+static void
+thread_staged(void)
+{
+	set(&ghost()->stage, posh__object(heap, list.off)->body);
+	set(&body()->slot[BIG], 77);
+	set(&posh__object(heap, list.off)->body, 0);
+}
+
+static void
 lock_odd(void)
 {
 	set(&posh__object(heap, list.off)->seq, 7);
@@ -589,6 +640,7 @@ lock_unlisted(void)
 static const struct damage damages[] = {
 	{"a limit is changed", header_fixed, "the header is none"},
 	{"the heap is larger than its file", header_size, "header is none"},
+	{"more in use than there is", header_collected, "more was in use"},
 	{"more members than there can be", header_high, "header is none"},
 	{"growth is locked by nobody", header_lock, "the lock of growth"},
 
@@ -601,6 +653,8 @@ static const struct damage damages[] = {
 	{"a list that leads out of the heap", span_beyond, "which is none"},
 	{"a list with a wrong way back", span_back, "says it comes after"},
 	{"an orphan without its bit", span_orphan, "is an orphan, and"},
+	{"orphans that nobody looks for", span_orphans, "are orphans, said"},
+	{"a span given up in the future", span_future, "has word 0x"},
 	{"a free span without its bit", span_free, "is free, and nothing"},
 	{"a span that is being claimed", span_claimed, "still being claimed"},
 	{"a part of no run", span_cont, "continues no run"},
@@ -661,6 +715,11 @@ static const struct damage damages[] = {
 	{"an idle thread at a span", thread_busy, "is at a span"},
 	{"a wait for what is no place", thread_waits, "waits for 0x18"},
 	{"a monitor that is no place", thread_monitor, "lists a monitor"},
+	{"a call of the future", thread_ahead, "in a call of the future"},
+	{"a stage that is a list", thread_stage, "which is no body"},
+	{"a new body that is a text", thread_body, "which is no body"},
+	{"a trash that is a tuple", thread_trash, "which is no body"},
+	{"a stage with no value", thread_staged, "which is no value"},
 	{"a sequence that is odd", lock_odd, "sequence odd, and nobody"},
 	{"a monitor of nobody", lock_unknown, "an owner of no name"},
 	{"a monitor its owner does not list", lock_unlisted, "does not list"},

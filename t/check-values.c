@@ -180,6 +180,27 @@ box_item_other(void)
 }
 
 static void
+box_item_tag(void)
+{
+	set(&box(BOXTUPLE)->data[0], POSH__TAGGED(9, 5));
+}
+
+static void
+box_item_list(void)
+{
+	set(&box(BOXTUPLE)->data[0], POSH__TAGGED(POSH__TAG_BOX, list.off));
+}
+
+static void
+box_item_long(void)
+{
+	struct posh__box *b =
+		posh__at(heap, POSH__PAYLOAD(box(BOXTUPLE)->data[1]));
+
+	set(&b->length, UINT64_C(1) << 40);
+}
+
+static void
 list_length(void)
 {
 	set(&body()->length, body()->capacity + 1);
@@ -414,6 +435,9 @@ static const struct damage damages[] = {
 	{"a box that is locked", box_lock, "has a lock"},
 	{"a tuple with a hole", box_item, "an item that is EMPTY"},
 	{"a boxed tuple with an object", box_item_object, "has an object"},
+	{"a boxed tuple with no value", box_item_tag, "item that is no value"},
+	{"a boxed tuple with a list", box_item_list, "item that is no box"},
+	{"an item longer than its block", box_item_long, "makes no sense"},
 	{"a tuple that changed", box_item_other, "a wrong hash"},
 
 	{"a list longer than its body", list_length, "elements, room for"},
