@@ -96,7 +96,7 @@ struct process {
 	uint64_t start;
 };
 
-/* A number of /proc/PID/stat, text being the end of the second field. */
+/* A number of such a file, text being the end of the second field. */
 static uint64_t
 field(const char *text, int number)
 {
@@ -108,7 +108,9 @@ field(const char *text, int number)
 	return text ? strtoull(text, NULL, 10) : UINT64_MAX;
 }
 
-/* Read /proc/PID/stat; false if that says nothing. */
+/* Read what /proc says of the process's first thread, which it says of the
+ * process too; false if that is nothing.  Not /proc/PID/stat, which emulators
+ * make up for the process that they run, but for no other. */
 static bool
 look_up(pid_t pid, struct process *out)
 {
@@ -116,7 +118,8 @@ look_up(pid_t pid, struct process *out)
 	ssize_t n;
 	int fd;
 
-	snprintf(text, sizeof(text), "/proc/%ld/stat", (long)pid);
+	snprintf(text, sizeof(text), "/proc/%ld/task/%ld/stat", (long)pid,
+		 (long)pid);
 	fd = open(text, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
