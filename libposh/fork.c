@@ -235,6 +235,8 @@ in_child(void)
 	for (h = posh__heaps; h; h = h->next)
 		drop_token(h);
 	for (h = posh__heaps; h; h = h->next) {
+		/* It is 0, but for emulators, which do not wipe it. */
+		posh__store(h->cookie, 0);
 		h->pins = 0;
 		pthread_mutex_unlock(&h->lock);
 		if (h->child_token >= 0)
