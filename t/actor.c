@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -14,9 +15,8 @@
 #include "actor.h"
 #include "posh.h"
 
-/* Without the handlers of pthread_atfork. */
-static pid_t
-raw_fork(void)
+pid_t
+actor_raw_fork(void)
 {
 #ifdef SYS_fork
 	return (pid_t)syscall(SYS_fork);
@@ -25,12 +25,32 @@ raw_fork(void)
 #endif
 }
 
+bool
+actor_raw_works(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *p = mmap(NULL, page, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int status = -1;
+	pid_t pid;
+
+	if (p == MAP_FAILED || madvise(p, page, MADV_WIPEONFORK))
+		return false;
+	*p = 1;
+	pid = actor_raw_fork();
+	if (pid == 0)
+		_exit(*p);
+	waitpid(pid, &status, 0);
+	munmap(p, page);
+	return status == 0;
+}
+
 static pid_t
 split(unsigned how)
 {
 	if (how & ACTOR_ARMED)
 		posh_fork_arm();
-	return how & ACTOR_RAW ? raw_fork() : fork();
+	return how & ACTOR_RAW ? actor_raw_fork() : fork();
 }
 
 void
@@ -57,6 +77,22 @@ actor_start(struct actor *a, unsigned how, int (*f)(struct actor *, void *),
 	close(up[1]);
 	a->to = down[1];
 	a->from = up[0];
+}
+
+void
+actor_exec_self(const char *arg)
+{
+	const char *emulator = getenv("POSH_EMULATOR");
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (n < 0)
+		return;
+	self[n] = '\0';
+	if (emulator)
+		execl(emulator, emulator, self, arg, NULL);
+	else
+		execl(self, self, arg, NULL);
 }
 
 void

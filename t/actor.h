@@ -22,6 +22,17 @@ enum { ACTOR_STRAY = 0, ACTOR_ARMED = 1, ACTOR_RAW = 2 };
 void actor_start(struct actor *a, unsigned how,
 		 int (*f)(struct actor *me, void *arg), void *arg);
 
+/* Fork by the system call: no handler runs, and nothing but the kernel tells
+ * the child that it is one. */
+pid_t actor_raw_fork(void);
+
+/* Does the kernel tell it?  An emulator may promise to and not do it. */
+bool actor_raw_works(void);
+
+/* Run this program again, with an argument; returns if that cannot be done.
+ * POSH_EMULATOR is the program, if any, that runs it. */
+void actor_exec_self(const char *arg);
+
 /* Say a byte, wait for one (0: the other has gone). */
 void actor_say(struct actor *a, char c);
 char actor_hear(struct actor *a);

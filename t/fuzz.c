@@ -77,7 +77,7 @@ batch(uint64_t from)
 	int status = 0;
 
 	if (pid == 0) {
-		alarm(LIMIT);
+		tap_limit(LIMIT);
 		for (*now = from; *now < from + BATCH; ++*now)
 			LLVMFuzzerTestOneInput(data, recipe(*now, data));
 		_exit(0);

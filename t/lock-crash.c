@@ -232,7 +232,7 @@ main(void)
 {
 	unsigned i;
 
-	alarm(60);
+	tap_limit(60);
 	dying_init();
 	if (!ok(posh_heap_create(NULL, &heap) == 0, "a heap is made"))
 		return tap_done();

@@ -605,7 +605,7 @@ dead_mutex(void)
 int
 main(void)
 {
-	alarm(60);
+	tap_limit(60);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (!ok(posh_heap_create(NULL, &heap) == 0, "a heap is made"))

@@ -257,7 +257,7 @@ main(void)
 {
 	const char *tmp = getenv("POSH_TMP");
 
-	alarm(100);
+	tap_limit(100);
 	dying_init();
 	snprintf(dir, sizeof(dir), "%s/member-crash-%ld", tmp ? tmp : ".",
 		 (long)getpid());

@@ -198,7 +198,7 @@ opens_scribbled(struct actor *me, void *arg)
 
 	(void)me;
 	(void)arg;
-	alarm(20);
+	tap_limit(20);
 	rc = posh_heap_open(path, NULL, &h);
 	return rc == 0 ? 0 : rc == -EUCLEAN ? 1 : 2;
 }
@@ -250,7 +250,7 @@ main(void)
 {
 	const char *tmp = getenv("POSH_TMP");
 
-	alarm(200);
+	tap_limit(200);
 	dying_init();
 	snprintf(path, sizeof(path), "%s/reboot-%ld.posh", tmp ? tmp : ".",
 		 (long)getpid());

@@ -153,7 +153,7 @@ state_of(posh_heap *h, uint64_t object)
 static void
 test_late_reader(void)
 {
-	posh_heap *h = heap_of(0);
+	posh_heap *h = heap_of(64 << 20);
 	struct posh__self *self;
 	uint64_t block;
 	posh_handle o;
@@ -183,7 +183,7 @@ test_late_reader(void)
 static void
 test_known_and_entered(void)
 {
-	posh_heap *h = heap_of(0);
+	posh_heap *h = heap_of(64 << 20);
 	posh_handle root = posh_heap_place(h, POSH_ROOT);
 	struct posh__self *self;
 
@@ -232,7 +232,7 @@ work_in_a_thread(struct actor *me, void *arg)
 static void
 test_threads_gone(void)
 {
-	posh_heap *h = heap_of(0);
+	posh_heap *h = heap_of(64 << 20);
 	uint64_t empty = live_bytes(h);
 	int fd = posh_heap_fileno(h);
 	struct actor a;
@@ -325,7 +325,7 @@ leaving(posh_heap *h)
 static void
 test_gate(const char *what, void (*write)(struct writer *))
 {
-	struct writer w = {heap_of(0), {0}, {0}, write};
+	struct writer w = {heap_of(64 << 20), {0}, {0}, write};
 	struct posh__self *self;
 	struct pollfd said = {0, POLLIN, 0};
 	struct actor dead, a;
@@ -400,7 +400,7 @@ test_collect_and_second(void)
 	posh_handle list;
 	pthread_t t;
 
-	gil.h = heap_of(0);
+	gil.h = heap_of(64 << 20);
 	posh_list_new(gil.h, &list);
 	fill(gil.h, list, 400); /* as large as a collection asks for */
 	pthread_mutex_lock(&gil.lock);
@@ -409,11 +409,11 @@ test_collect_and_second(void)
 		abort();
 	gil.h->grown = true;
 	posh__store(&gil.h->hdr->collected, 0);
-	alarm(20);
+	tap_limit(20);
 	fill(gil.h, list, 1);
 	pthread_mutex_unlock(&gil.lock);
 	pthread_join(t, NULL);
-	alarm(0);
+	tap_limit(0);
 	ok(gil.second, "a second thread comes while the first collects");
 	posh_heap_wait_hooks(gil.h, NULL, NULL, NULL);
 	posh_object_drop(gil.h, list);
@@ -425,7 +425,7 @@ test_collect_and_second(void)
 static void
 test_across_the_end(void)
 {
-	posh_heap *h = heap_of(0);
+	posh_heap *h = heap_of(64 << 20);
 	uint64_t empty = live_bytes(h), body;
 	struct posh_value v = posh_utf8("a text that is boxed", 20);
 	posh_handle list;
@@ -447,7 +447,7 @@ test_across_the_end(void)
 static void
 test_keys_come_and_go(void)
 {
-	posh_heap *h = heap_of(0);
+	posh_heap *h = heap_of(64 << 20);
 	struct posh_value k, v = posh_int(1);
 	struct posh__dview view;
 	uint32_t i, empty = 0;
@@ -476,7 +476,7 @@ test_keys_come_and_go(void)
 static void
 test_circles_of_tuples(void)
 {
-	posh_heap *h = heap_of(0);
+	posh_heap *h = heap_of(64 << 20);
 	uint64_t empty = live_bytes(h);
 	posh_handle list, t, u, fill[3000];
 	struct posh_value v;
@@ -549,7 +549,7 @@ stop_in_a_call(struct actor *me, void *arg)
 static void
 test_stopped_in_a_call(void)
 {
-	posh_heap *h = heap_of(0);
+	posh_heap *h = heap_of(64 << 20);
 	posh_handle list;
 	struct actor a;
 	int status;
@@ -616,7 +616,7 @@ come_and_go(struct reading *r, size_t n)
 static void
 test_orphans(void)
 {
-	struct reading r = {heap_of(0), {0}, 0};
+	struct reading r = {heap_of(64 << 20), {0}, 0};
 	int before, alone;
 
 	posh_list_new(r.h, &r.list);

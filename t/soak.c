@@ -29,6 +29,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "actor.h"
 #include "atomic.h"
 #include "clock.h"
 #include "graph.h"
@@ -344,7 +345,6 @@ cycle_step(void)
 static void
 step(struct graph *g, struct thread *t, posh_handle list)
 {
-	char *const argv[] = {(char *)"soak", (char *)"-x", NULL};
 	unsigned r = (unsigned)(graph_random(g) >> 40) % 8192;
 
 	if (t->number == 0 && r & 1) {
@@ -362,7 +362,7 @@ step(struct graph *g, struct thread *t, posh_handle list)
 		fork_step(g);
 	} else if (r == 6 && t->number == 1) {
 		shared->execs++;
-		execv("/proc/self/exe", argv);
+		actor_exec_self("-x");
 		_exit(4);
 	} else {
 		graph_step(g);

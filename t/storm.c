@@ -269,7 +269,7 @@ kill_at_random(pid_t pid, uint64_t random)
 	else
 		clock_sleep((int64_t)(random >> 32) % 5000000);
 	kill(pid, SIGKILL);
-	ended(pid, HUNG);
+	ended(pid, HUNG * tap_slow());
 	shared->since = clock_ns();
 	shared->dead = 1;
 }
@@ -341,7 +341,7 @@ play(posh_heap *h, uint64_t seed, uint64_t empty, struct tally *t)
 	/* A zombie is as dead as one that was buried. */
 	if (graph_random(&g) & 1)
 		waitpid(a, NULL, 0);
-	hangs = !ended(b, HUNG);
+	hangs = !ended(b, HUNG * tap_slow());
 	if (hangs) {
 		tap_note("the survivor hangs, pid %ld", (long)b);
 		if (getenv("POSH_KEEP"))
@@ -356,7 +356,7 @@ play(posh_heap *h, uint64_t seed, uint64_t empty, struct tally *t)
 		tap_note("%s", shared->what);
 	if (WIFSIGNALED(status))
 		tap_note("the survivor died of signal %d", WTERMSIG(status));
-	t->late += shared->longest > LIMIT;
+	t->late += shared->longest > (int64_t)LIMIT * tap_slow();
 	if (shared->longest > t->longest)
 		t->longest = shared->longest;
 	if (shared->slept > t->slept)
@@ -431,8 +431,8 @@ main(int argc, char **argv)
 	   "it never slept more than 10 ms for the dead, but %ld us",
 	   (long)(t.slept / 1000));
 	/* The machine may be busy elsewhere for once. */
-	ok(t.late <= t.rounds / 50, "in %ld rounds it needed more than 100 ms",
-	   t.late);
+	ok(t.late <= t.rounds / 50, "in %ld rounds it needed more than %u ms",
+	   t.late, 100 * tap_slow());
 	ok(t.suspects <= t.rounds, "%ld suspects in all", t.suspects);
 	ok(steps > 20 * (uint64_t)t.rounds, "%llu operations before the deaths",
 	   (unsigned long long)steps);

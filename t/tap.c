@@ -4,6 +4,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "tap.h"
 
@@ -54,6 +56,21 @@ tap_note(const char *fmt, ...)
 	va_start(ap, fmt);
 	line("#", 0, fmt, ap);
 	va_end(ap);
+}
+
+unsigned
+tap_slow(void)
+{
+	const char *slow = getenv("POSH_SLOW");
+	int n = slow ? atoi(slow) : 0;
+
+	return n > 0 ? (unsigned)n : 1;
+}
+
+void
+tap_limit(unsigned seconds)
+{
+	alarm(seconds * tap_slow());
 }
 
 int

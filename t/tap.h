@@ -19,6 +19,13 @@ void tap_skip(int n, const char *why);
 void tap_note(const char *fmt, ...)
 	__attribute__((__format__(__printf__, 1, 2)));
 
+/* How many times as long everything takes, under a tool that makes programs
+ * slow: POSH_SLOW, or 1. */
+unsigned tap_slow(void);
+
+/* Die after so many seconds, times tap_slow().  0: never. */
+void tap_limit(unsigned seconds);
+
 /* Print the plan; return main's exit status. */
 int tap_done(void);
 
