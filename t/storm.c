@@ -386,7 +386,8 @@ int
 main(int argc, char **argv)
 {
 	bool soak = getenv("POSH_SOAK") != NULL;
-	long rounds = soak ? 5000 : 200, seconds = 0, first = 0, i;
+	long rounds = soak ? 5000 : tap_brief() ? 50 : 200;
+	long seconds = 0, first = 0, i;
 	uint64_t seed = (uint64_t)clock_ns(), empty, steps = 0;
 	int64_t begin = clock_ns();
 	struct tally t = {0};

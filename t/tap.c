@@ -67,6 +67,12 @@ tap_slow(void)
 	return n > 0 ? (unsigned)n : 1;
 }
 
+bool
+tap_brief(void)
+{
+	return getenv("POSH_BRIEF") != NULL;
+}
+
 void
 tap_limit(unsigned seconds)
 {

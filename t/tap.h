@@ -23,6 +23,9 @@ void tap_note(const char *fmt, ...)
  * slow: POSH_SLOW, or 1. */
 unsigned tap_slow(void);
 
+/* Shall what takes long be only a part?  POSH_BRIEF says so. */
+bool tap_brief(void);
+
 /* Die after so many seconds, times tap_slow().  0: never. */
 void tap_limit(unsigned seconds);
 
