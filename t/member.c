@@ -91,11 +91,11 @@ reap(void)
 	return posh__self(heap, &self) ? -1 : posh__member_reap(self);
 }
 
-/* A call that any member can make. */
+/* A call that any member can make, also when others make it as well. */
 static int
 call(posh_heap *h)
 {
-	int rc = posh_object_lock(h, posh_heap_place(h, POSH_ROOT), 0);
+	int rc = posh_object_lock(h, posh_heap_place(h, POSH_ROOT), -1);
 
 	return rc ? rc : posh_object_unlock(h, posh_heap_place(h, POSH_ROOT));
 }
