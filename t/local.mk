@@ -33,6 +33,8 @@ check_LIBRARIES += %D%/libtap.a
 	%D%/dying.h \
 	%D%/graph.c \
 	%D%/graph.h \
+	%D%/roster.c \
+	%D%/roster.h \
 	%D%/tap.c \
 	%D%/tap.h
 

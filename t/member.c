@@ -17,6 +17,7 @@
 #include "actor.h"
 #include "attach.h"
 #include "posh.h"
+#include "roster.h"
 #include "tap.h"
 
 static posh_heap *heap;
@@ -26,69 +27,6 @@ static struct posh__member *
 entry(uint32_t index)
 {
 	return posh__member_at(heap, index);
-}
-
-static unsigned
-state(uint32_t index)
-{
-	return POSH__MEMBER_STATE(posh__load(&entry(index)->state));
-}
-
-/* The entry of a process, or -1. */
-static int
-find(pid_t pid)
-{
-	uint32_t i;
-
-	for (i = 0; i < posh__load(&heap->hdr->members_high); i++)
-		if (state(i) != POSH__MEMBER_FREE &&
-		    posh__load(&entry(i)->pid) == (uint64_t)pid)
-			return (int)i;
-	return -1;
-}
-
-static unsigned
-members(void)
-{
-	unsigned n = 0;
-	uint32_t i;
-
-	for (i = 0; i < posh__load(&heap->hdr->members_high); i++)
-		n += state(i) != POSH__MEMBER_FREE;
-	return n;
-}
-
-static unsigned
-threads(void)
-{
-	unsigned n = 0;
-	uint32_t i;
-
-	for (i = 1; i < posh__load(&heap->hdr->threads_high); i++)
-		n += POSH__THREAD_STATE(
-			     posh__load(&posh__thread_at(heap, i)->state)) !=
-		     POSH__THREAD_FREE;
-	return n;
-}
-
-static bool
-dead(int index)
-{
-	return index >= 0 && posh__member_dead(heap, (uint32_t)index);
-}
-
-static bool
-alive(int index)
-{
-	return index >= 0 && !posh__member_dead(heap, (uint32_t)index);
-}
-
-static int
-reap(void)
-{
-	struct posh__self *self;
-
-	return posh__self(heap, &self) ? -1 : posh__member_reap(self);
 }
 
 /* A call that any member can make, also when others make it as well. */
@@ -112,25 +50,25 @@ idle(struct actor *me, void *arg)
 static void
 armed_fork(void)
 {
-	unsigned before = members();
+	unsigned before = roster_members(heap);
 	struct actor a;
 	uint64_t was;
 	int i;
 
 	actor_start(&a, ACTOR_ARMED, idle, NULL);
 	ok(actor_hear(&a) == 'r', "the child of an armed fork has the heap");
-	i = find(a.pid);
-	ok(alive(i) && state((uint32_t)i) == POSH__MEMBER_LIVE,
+	i = roster_find(heap, a.pid);
+	ok(roster_alive(heap, i) && roster_state(heap, i) == POSH__MEMBER_LIVE,
 	   "it is a member, and alive");
-	ok(members() == before + 1, "it is one more");
+	ok(roster_members(heap) == before + 1, "it is one more");
 	was = i < 0 ? 0 : posh__load(&entry((uint32_t)i)->state);
 	actor_kill(&a);
-	while (alive(i))
+	while (roster_alive(heap, i))
 		sched_yield();
-	ok(dead(i), "killed it is dead, also as a zombie");
+	ok(roster_dead(heap, i), "killed it is dead, also as a zombie");
 	actor_end(&a);
-	ok(dead(i), "and when its parent knows");
-	ok(reap() == 1 && members() == before && i >= 0 &&
+	ok(roster_dead(heap, i), "and when its parent knows");
+	ok(roster_reap(heap) == 1 && roster_members(heap) == before && i >= 0 &&
 		   posh__load(&entry((uint32_t)i)->state) >> 32 ==
 			   (was >> 32) + 1,
 	   "recovered its entry is free, of the next generation");
@@ -164,18 +102,19 @@ unarmed(struct actor *me, void *arg)
 static void
 unarmed_fork(unsigned how, const char *what)
 {
-	unsigned before = members();
+	unsigned before = roster_members(heap);
 	struct actor a;
 	int rc;
 
 	actor_start(&a, how, unarmed, NULL);
 	actor_hear(&a);
-	ok(members() == before + 1,
+	ok(roster_members(heap) == before + 1,
 	   "a child that nobody prepared joins by itself (%s)", what);
 	actor_say(&a, 'g');
 	rc = actor_end(&a);
 	ok(rc == 0, "it got -ECHILD until then (%s): %d", what, rc);
-	ok(members() == before && call(heap) == 0 && reap() == 0,
+	ok(roster_members(heap) == before && call(heap) == 0 &&
+		   roster_reap(heap) == 0,
 	   "its leaving both is not its parent's (%s)", what);
 }
 
@@ -206,19 +145,19 @@ stray_child(void)
 		abort();
 	actor_start(&a, ACTOR_ARMED, has_stray, p);
 	actor_hear(&a);
-	i = find(a.pid);
-	ok(alive(i), "a member with a stray child is alive");
+	i = roster_find(heap, a.pid);
+	ok(roster_alive(heap, i), "a member with a stray child is alive");
 	actor_kill(&a);
-	while (alive(i))
+	while (roster_alive(heap, i))
 		sched_yield();
-	ok(dead(i), "killed it is dead, though only a zombie");
+	ok(roster_dead(heap, i), "killed it is dead, though only a zombie");
 	actor_end(&a);
 	ok(i >= 0 && !posh__byte_free(heap, POSH__TOKEN(i)),
 	   "the stray child keeps its byte locked");
-	ok(dead(i), "it is dead all the same");
-	ok(reap() == 1, "and is recovered");
+	ok(roster_dead(heap, i), "it is dead all the same");
+	ok(roster_reap(heap) == 1, "and is recovered");
 	actor_start(&a, ACTOR_ARMED, idle, NULL);
-	ok(actor_hear(&a) == 'r' && find(a.pid) != i,
+	ok(actor_hear(&a) == 'r' && roster_find(heap, a.pid) != i,
 	   "nobody gets the entry while the stray child has the byte");
 	actor_say(&a, 'g');
 	actor_end(&a);
@@ -226,7 +165,7 @@ stray_child(void)
 		kill(stray, SIGKILL);
 	close(p[0]);
 	close(p[1]);
-	reap();
+	roster_reap(heap);
 }
 
 static int
@@ -252,13 +191,14 @@ exec_is_death(void)
 
 	actor_start(&a, ACTOR_ARMED, executes, NULL);
 	actor_hear(&a);
-	i = find(a.pid);
-	ok(alive(i), "a member is alive before it runs another program");
+	i = roster_find(heap, a.pid);
+	ok(roster_alive(heap, i),
+	   "a member is alive before it runs another program");
 	actor_say(&a, 'g');
 	actor_hear(&a);
-	ok(kill(a.pid, 0) == 0 && dead(i),
+	ok(kill(a.pid, 0) == 0 && roster_dead(heap, i),
 	   "a process that runs another program is dead as a member");
-	ok(reap() == 1, "and is recovered");
+	ok(roster_reap(heap) == 1, "and is recovered");
 	close(a.to);
 	a.to = -1;
 	actor_end(&a);
@@ -305,7 +245,7 @@ exec_and_join(void)
 	   "a member that runs a program that joins the heap is not "
 	   "its own predecessor (%d)",
 	   rc);
-	reap();
+	roster_reap(heap);
 }
 
 static int
@@ -335,13 +275,14 @@ closed_descriptors(void)
 		actor_end(&a);
 		return;
 	}
-	i = find(a.pid);
+	i = roster_find(heap, a.pid);
 	ok(i >= 0 && posh__byte_free(heap, POSH__TOKEN(i)),
 	   "a process that closes all descriptors frees its byte");
-	ok(alive(i) && reap() == 0, "and is alive all the same");
+	ok(roster_alive(heap, i) && roster_reap(heap) == 0,
+	   "and is alive all the same");
 	actor_say(&a, 'g');
 	rc = actor_end(&a);
-	ok(rc == 0 && dead(i) && reap() == 1,
+	ok(rc == 0 && roster_dead(heap, i) && roster_reap(heap) == 1,
 	   "it works on, and at its end is dead (%d)", rc);
 }
 
@@ -356,26 +297,28 @@ identity(void)
 
 	actor_start(&a, ACTOR_ARMED, idle, NULL);
 	actor_hear(&a);
-	i = find(a.pid);
-	if (!ok(alive(i), "a member is alive"))
+	i = roster_find(heap, a.pid);
+	if (!ok(roster_alive(heap, i), "a member is alive"))
 		return;
 	m = entry((uint32_t)i);
 	start = posh__load(&m->start);
 	boot = posh__load(&m->boot);
 	pidns = posh__load(&m->pidns);
 	posh__store(&m->start, start + 1);
-	ok(dead(i), "a process of another start time is not the member");
+	ok(roster_dead(heap, i),
+	   "a process of another start time is not the member");
 	posh__store(&m->start, start);
 	posh__store(&m->boot, boot + 1);
-	ok(dead(i), "a member of another boot is dead");
+	ok(roster_dead(heap, i), "a member of another boot is dead");
 	posh__store(&m->boot, boot);
 	posh__store(&m->pidns, pidns + 1);
 	posh__store(&m->pid, 1);
-	ok(alive(i), "one of another pid namespace lives by its byte");
+	ok(roster_alive(heap, i),
+	   "one of another pid namespace lives by its byte");
 	actor_kill(&a);
 	while (!posh__byte_free(heap, POSH__TOKEN(i)))
 		sched_yield();
-	ok(dead(i) && reap() == 1, "and dies by it");
+	ok(roster_dead(heap, i) && roster_reap(heap) == 1, "and dies by it");
 	actor_end(&a);
 }
 
@@ -420,22 +363,22 @@ other_namespace(void)
 		return;
 	}
 	i = (unsigned char)actor_hear(&a);
-	ok(alive(i) && state((uint32_t)i) == POSH__MEMBER_LIVE,
+	ok(roster_alive(heap, i) && roster_state(heap, i) == POSH__MEMBER_LIVE,
 	   "a member in another pid namespace is alive");
 	actor_say(&a, 'g');
 	actor_say(&a, 'g');
 	actor_end(&a);
 	/* Its parent may have found it dead right after the fork. */
-	ok(dead(i) || state((uint32_t)i) == POSH__MEMBER_FREE,
+	ok(roster_dead(heap, i) || roster_state(heap, i) == POSH__MEMBER_FREE,
 	   "when it has ended it is dead");
-	reap();
+	roster_reap(heap);
 }
 
 /* The child is gone before it could take its entry. */
 static void
 no_child(void)
 {
-	unsigned before = members();
+	unsigned before = roster_members(heap);
 	struct posh__self *self;
 	uint32_t index;
 	int fd = posh__reopen(heap->fd);
@@ -443,11 +386,13 @@ no_child(void)
 	if (posh__self(heap, &self) || fd < 0)
 		abort();
 	ok(posh__member_claim(heap, fd, POSH__MEMBER_HANDOVER, &index) == 0 &&
-		   members() == before + 1,
+		   roster_members(heap) == before + 1,
 	   "an entry is there for a child");
-	ok(alive((int)index), "it is alive while its byte is locked");
+	ok(roster_alive(heap, (int)index),
+	   "it is alive while its byte is locked");
 	close(fd);
-	ok(dead((int)index) && reap() == 1 && members() == before,
+	ok(roster_dead(heap, (int)index) && roster_reap(heap) == 1 &&
+		   roster_members(heap) == before,
 	   "without a child it is dead, and recovered");
 }
 
@@ -461,7 +406,7 @@ one_call(void *arg)
 static void
 threads_come_and_go(void)
 {
-	unsigned before = threads(), i, bad = 0;
+	unsigned before = roster_threads(heap), i, bad = 0;
 	uint64_t high;
 	pthread_t t[200];
 	void *rc;
@@ -471,15 +416,15 @@ threads_come_and_go(void)
 		pthread_join(t[i], &rc);
 		bad += rc != NULL;
 	}
-	ok(!bad && threads() == before,
+	ok(!bad && roster_threads(heap) == before,
 	   "a thread that ends gives its entry back");
 	high = posh__load(&heap->hdr->threads_high);
 	for (i = 0; i < 200; i++)
 		pthread_create(&t[i], NULL, one_call, NULL);
 	for (i = 0; i < 200; i++)
 		pthread_join(t[i], NULL);
-	ok(threads() == before, "so do many at once (%lu, %lu entries)",
-	   (unsigned long)high,
+	ok(roster_threads(heap) == before,
+	   "so do many at once (%lu, %lu entries)", (unsigned long)high,
 	   (unsigned long)posh__load(&heap->hdr->threads_high));
 }
 
@@ -526,7 +471,8 @@ no_names_left(void)
 	actor_kill(&a);
 	actor_end(&a);
 	actor_start(&b, ACTOR_STRAY, joins, NULL);
-	ok(actor_end(&b) == 0 && members() == 1 && threads() == 1,
+	ok(actor_end(&b) == 0 && roster_members(heap) == 1 &&
+		   roster_threads(heap) == 1,
 	   "were they all of a dead one, who joins recovers it");
 }
 
@@ -577,15 +523,16 @@ two_in_one(void)
 	   "a test has one heap twice");
 	posh_heap_unlink(name);
 	heap = a;
-	ok(members() == 2 && a->index != b->index, "as two members");
-	ok(alive((int)b->index), "which both live");
+	ok(roster_members(heap) == 2 && a->index != b->index, "as two members");
+	ok(roster_alive(heap, (int)b->index), "which both live");
 	posh_object_lock(b, posh_heap_place(b, POSH_ROOT), -1);
 	victim = b->index;
 	posh__dead_hook = judge;
-	ok(dead((int)b->index), "until the test says that one is dead");
+	ok(roster_dead(heap, (int)b->index),
+	   "until the test says that one is dead");
 	ok(posh_object_lock(a, posh_heap_place(a, POSH_ROOT), -1) == 0,
 	   "its monitor goes to the other");
-	ok(members() == 1, "after its recovery");
+	ok(roster_members(heap) == 1, "after its recovery");
 	posh_object_unlock(a, posh_heap_place(a, POSH_ROOT));
 	posh__dead_hook = NULL;
 	posh__store(b->cookie, 0); /* it is dead, and has nothing to leave */
@@ -628,7 +575,7 @@ first_attach(void)
 	if (posh_heap_open(name, NULL, &h))
 		abort();
 	heap = h;
-	ok(!rc && members() == 1 && threads() == 1,
+	ok(!rc && roster_members(heap) == 1 && roster_threads(heap) == 1,
 	   "who joins recovers the dead");
 	posh_heap_unlink(name);
 	posh_heap_close(h);
@@ -677,7 +624,7 @@ leaving(void)
 	if (posh_heap_open(name, NULL, &h))
 		abort();
 	heap = h;
-	ok(members() == 1, "who left is gone");
+	ok(roster_members(heap) == 1, "who left is gone");
 	posh_heap_unlink(name);
 	posh_heap_close(h);
 	heap = save;
@@ -716,7 +663,7 @@ fork_inside(void)
 	   "a parent that forks inside a monitor stays inside");
 	rc = actor_end(&a);
 	ok(rc == 0, "its child is not inside, and enters after it (%d)", rc);
-	reap();
+	roster_reap(heap);
 }
 
 static int
@@ -733,7 +680,7 @@ grandchildren(struct actor *me, void *arg)
 		return 0;
 	actor_start(&a, ACTOR_ARMED, grandchildren, (void *)(left - 1));
 	rc = actor_end(&a);
-	reap();
+	roster_reap(heap);
 	return rc;
 }
 
@@ -767,7 +714,7 @@ busy_thread(void *arg)
 static void
 forks_of_threads(void)
 {
-	unsigned before = members(), bad = 0, i;
+	unsigned before = roster_members(heap), bad = 0, i;
 	pthread_t t[2], busy;
 	void *rc;
 
@@ -781,11 +728,13 @@ forks_of_threads(void)
 	posh__half_store(&stop, 1);
 	pthread_join(busy, NULL);
 	/* The kernel may show an ended process for a moment yet. */
-	for (i = 0; i < 200 && (reap(), members() != before); i++)
+	for (i = 0;
+	     i < 200 && (roster_reap(heap), roster_members(heap) != before);
+	     i++)
 		usleep(10000);
-	printf("# %u failed, %u members of %u, %u rounds\n", bad, members(),
-	       before, i);
-	ok(!bad && members() == before,
+	printf("# %u failed, %u members of %u, %u rounds\n", bad,
+	       roster_members(heap), before, i);
+	ok(!bad && roster_members(heap) == before,
 	   "threads fork while another one takes and drops holds");
 }
 
@@ -801,9 +750,9 @@ main(int argc, char **argv)
 	if (!ok(posh_heap_create(&opts, &heap) == 0, "a heap is made"))
 		return tap_done();
 	root = posh_heap_place(heap, POSH_ROOT);
-	ok(members() == 1 && alive((int)heap->index),
+	ok(roster_members(heap) == 1 && roster_alive(heap, (int)heap->index),
 	   "its maker is the only member");
-	ok(reap() == 0, "nobody is dead");
+	ok(roster_reap(heap) == 0, "nobody is dead");
 	armed_fork();
 	unarmed_fork(ACTOR_STRAY, "fork");
 	if (actor_raw_works())
@@ -826,9 +775,10 @@ main(int argc, char **argv)
 	fork_inside();
 	actor_start(&a, ACTOR_ARMED, grandchildren, (void *)3L);
 	ok(actor_end(&a) == 0, "a child's child's child is a member too");
-	reap();
+	roster_reap(heap);
 	forks_of_threads();
-	ok(members() == 1, "in the end its maker is the only member");
+	ok(roster_members(heap) == 1,
+	   "in the end its maker is the only member");
 	posh_heap_close(heap);
 	return tap_done();
 }
