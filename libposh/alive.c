@@ -228,15 +228,11 @@ posh__byte_free(struct posh_heap *h, int64_t byte)
 		.l_start = byte,
 		.l_len = 1,
 	};
+	int fd = posh__heap_fd(h);
 
 	/* Asked by the description of h->fd, which owns no lock. */
-	if (fcntl(h->fd, F_OFD_GETLK, &lock)) {
-		int fd = posh__heap_fd(h);
-
-		if (fd < 0 || fcntl(fd, F_OFD_GETLK, &lock))
-			return false;
-	}
-	return lock.l_type == F_UNLCK;
+	return fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 &&
+	       lock.l_type == F_UNLCK;
 }
 
 /* Is the process, which was of this boot and these namespaces, gone? */

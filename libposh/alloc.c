@@ -568,7 +568,7 @@ refill(struct posh__self *self, unsigned c)
 		return 0;
 	for (;;) {
 		rc = new_span(self, c);
-		if (rc != -ENOMEM || !make_way(self, &round))
+		if (!posh__is_full(rc) || !make_way(self, &round))
 			return rc;
 		if (self->navail[c])
 			return 0;
@@ -630,7 +630,7 @@ reserve_run(struct posh__self *self, uint64_t bytes, uint64_t *out)
 	do
 		rc = posh__span_run(self, POSH__SPAN_RUN, (uint32_t)n,
 				    &self->t->span_busy, &first);
-	while (rc == -ENOMEM && make_way(self, &round));
+	while (posh__is_full(rc) && make_way(self, &round));
 	if (rc)
 		return rc;
 	s = posh__span_at(self->h, first);

@@ -20,11 +20,13 @@ posh__ours(const struct posh_heap *h)
 	return posh__peek(h->cookie) != 0;
 }
 
-/* heap.c */
+/* file.c */
 
 /* Open the file behind a descriptor once more, as an open file description
  * of its own. */
 int posh__reopen(int fd);
+
+/* fd.c */
 
 /* Is fd still a descriptor of the heap's file?  The user may have closed it,
  * and opened something else. */
@@ -32,6 +34,9 @@ bool posh__fd_ours(const struct posh_heap *h, int fd);
 
 /* The heap's descriptor, opened again if the user closed it; or -EBADF. */
 int posh__heap_fd(struct posh_heap *h);
+
+/* Lock the process's byte again if the user closed the token. */
+void posh__token_keep(struct posh_heap *h);
 
 /* member.c */
 

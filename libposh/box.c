@@ -114,24 +114,28 @@ posh__items_view(struct posh_heap *h, uint64_t value, const posh__word **slot,
 }
 
 /* Make a block for a payload of that many bytes, owned by *owner, with a hash
- * and a length; it is RAW yet.  NULL: there is no memory. */
-static struct posh__box *
+ * and a length; it is RAW yet. */
+static int
 begin(struct posh__self *self, posh__word *owner, uint64_t bytes,
-      uint64_t length, uint64_t hash)
+      uint64_t length, uint64_t hash, struct posh__box **out)
 {
 	struct posh__box *box;
 	uint64_t block;
+	int rc;
 
-	if (bytes > POSH__HANDLE_MASK ||
-	    posh__block_reserve(self, sizeof(*box) + bytes, &block))
-		return NULL;
+	if (bytes > POSH__HANDLE_MASK)
+		return -ENOMEM;
+	rc = posh__block_reserve(self, sizeof(*box) + bytes, &block);
+	if (rc)
+		return rc;
 	posh__store(owner, POSH__TAGGED(POSH__TAG_BOX, block));
 	POSH_STEP("box.1");
 	posh__block_birth(self, block, 1);
 	box = posh__at(self->h, block);
 	posh__store(&box->hash, hash);
 	posh__store(&box->length, length);
-	return box;
+	*out = box;
+	return 0;
 }
 
 /* Kind and flags are one store, and a release: what was written before is
@@ -160,9 +164,9 @@ make_text(struct posh__self *self, const struct posh_value *in,
 	if (rc)
 		return rc;
 	bytes = (uint64_t)t.chars * t.width;
-	box = begin(self, owner, bytes, bytes, posh__text_hash(t));
-	if (!box)
-		return -ENOMEM;
+	rc = begin(self, owner, bytes, bytes, posh__text_hash(t), &box);
+	if (rc)
+		return rc;
 	posh__text_take(&t, (void *)box->data, t.chars);
 	end(box, POSH__KIND_STR, t.width | (t.ascii ? POSH__STR_ASCII : 0));
 	return 0;
@@ -173,13 +177,14 @@ make_bytes(struct posh__self *self, const struct posh_value *in,
 	   posh__word *owner)
 {
 	struct posh__box *box;
+	int rc;
 
 	if (!in->data && in->size)
 		return -EINVAL;
-	box = begin(self, owner, in->size, in->size,
-		    posh__bytes_hash(in->data, in->size));
-	if (!box)
-		return -ENOMEM;
+	rc = begin(self, owner, in->size, in->size,
+		   posh__bytes_hash(in->data, in->size), &box);
+	if (rc)
+		return rc;
 	if (in->size)
 		memcpy((void *)box->data, in->data, in->size);
 	end(box, POSH__KIND_BYTES, 0);
@@ -190,11 +195,12 @@ static int
 make_complex(struct posh__self *self, const struct posh_value *in,
 	     posh__word *owner, uint64_t hash)
 {
-	struct posh__box *box = begin(self, owner, 16, 16, hash);
 	const uint64_t zero = POSH__TAGGED(POSH__TAG_FLOAT, 0);
+	struct posh__box *box;
+	int rc = begin(self, owner, 16, 16, hash, &box);
 
-	if (!box)
-		return -ENOMEM;
+	if (rc)
+		return rc;
 	posh__store(&box->data[0], posh__float_word(in->f) - zero);
 	posh__store(&box->data[1], posh__float_word(in->im) - zero);
 	end(box, POSH__KIND_COMPLEX, 0);
@@ -210,6 +216,7 @@ make_number(struct posh__self *self, const struct posh_value *in,
 	uint64_t hash, word;
 	uint8_t small[8];
 	size_t i;
+	int rc;
 
 	if (!posh__number_of(in, &n))
 		return -EINVAL;
@@ -226,9 +233,9 @@ make_number(struct posh__self *self, const struct posh_value *in,
 		n.data = small;
 		n.size = posh__number_minimal(small, 8);
 	}
-	box = begin(self, owner, n.size, n.size, hash);
-	if (!box)
-		return -ENOMEM;
+	rc = begin(self, owner, n.size, n.size, hash, &box);
+	if (rc)
+		return rc;
 	memcpy((void *)box->data, n.data, n.size);
 	end(box, POSH__KIND_INT, 0);
 	return 0;
@@ -246,9 +253,9 @@ make_tuple(struct posh__self *self, const struct posh_value *in,
 
 	if (in->size > POSH__HANDLE_MASK >> 3)
 		return -ENOMEM;
-	box = begin(self, owner, in->size * 8, in->size, 0);
-	if (!box)
-		return -ENOMEM;
+	rc = begin(self, owner, in->size * 8, in->size, 0, &box);
+	if (rc)
+		return rc;
 	for (i = 0; i < in->size; i++)
 		posh__store(&box->data[i], POSH__EMPTY);
 	end(box, POSH__KIND_BOXTUPLE, 0);

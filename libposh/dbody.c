@@ -252,9 +252,9 @@ posh__dict_anew(struct posh__self *self, uint64_t dict, uint64_t n,
 
 	/* Twice what lives: a dict that is used as a queue keeps its size. */
 	rc = posh__dbody_make(self, need > 5 ? need + need / 2 : need, v);
-	if (rc == -ENOMEM)
+	if (posh__is_full(rc))
 		rc = posh__dbody_make(self, need, v);
-	if (rc == -ENOMEM && has_room(v, n))
+	if (posh__is_full(rc) && has_room(v, n))
 		return 0;
 	if (rc)
 		return rc;

@@ -19,9 +19,10 @@ static const struct {
 	{0, "no error"},
 	{EACCES, "the heap belongs to another user, or may only be read"},
 	{EAGAIN, "more threads use the heap than it can name"},
-	{EBADF, "the file descriptor is not open"},
+	{EBADF, "the file descriptor is not open, or was closed"},
 	{EBADMSG, "the file is not a heap"},
-	{ECHILD, "this process was forked without posh_fork_arm()"},
+	{ECHILD, "this process was forked without posh_fork_arm(), or "
+		 "the fork could not make it a member"},
 	{EDEADLK, "waiting would close a circle of waiting threads"},
 	{EEXIST, "there is a heap of this name already"},
 	{EINTR, "a signal came while the call waited"},

@@ -113,21 +113,27 @@ posh__file_open(const char *path)
 }
 
 int
+posh__link_open(const char *link)
+{
+	int fd = open(link, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0)
+		return errno == ENOENT ? -EBADF : translate(errno);
+	return above_streams(fd);
+}
+
+int
 posh__reopen(int fd)
 {
 	char link[40];
 	struct stat st;
-	int own;
 
 	if (fstat(fd, &st))
 		return -EBADF;
 	if (!S_ISREG(st.st_mode))
 		return -EBADMSG;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	own = open(link, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (own < 0)
-		return errno == ENOENT ? -EBADF : translate(errno);
-	return above_streams(own);
+	return posh__link_open(link);
 }
 
 int

@@ -19,6 +19,9 @@ int posh__file_path(const char *name, char path[POSH__PATH_MAX]);
  * posh_heap_open. */
 int posh__file_open(const char *path);
 
+/* Open what a link under /proc leads to. */
+int posh__link_open(const char *link);
+
 /* Make a file without a name: for no name at all, or to be published under
  * path.  Where the file system has no such files it is called temp for now;
  * else temp is "". */

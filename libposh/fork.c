@@ -105,11 +105,12 @@ static void
 prepare_child(struct posh_heap *h)
 {
 	struct posh__self *self;
-	int rc;
+	int fd = posh__heap_fd(h), rc;
 
-	if (posh__self_make(h, &self))
+	if (fd < 0 || posh__self_make(h, &self))
 		return;
-	h->child_token = posh__reopen(h->fd);
+	posh__token_keep(h);
+	h->child_token = posh__reopen(fd);
 	if (h->child_token < 0)
 		return;
 	/* The caller may have an interpreter's lock, and shall keep it. */
@@ -117,7 +118,7 @@ prepare_child(struct posh_heap *h)
 	posh__begin_write(self);
 	posh__holds_freeze(h);
 	rc = posh__child_make(self);
-	if (rc == -ENOMEM) {
+	if (posh__is_full(rc)) {
 		/* Maybe there is room for the child's holds in what the dead
 		 * have. */
 		posh__holds_thaw(h);

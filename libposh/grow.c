@@ -70,7 +70,9 @@ posh__heap_populate(struct posh_heap *h, uint64_t off, uint64_t bytes)
 {
 	int fd = posh__heap_fd(h);
 
-	if (fd < 0 || !within_limit(off + bytes))
+	if (fd < 0)
+		return fd;
+	if (!within_limit(off + bytes))
 		return -ENOMEM;
 	while (bytes > 0) {
 		uint64_t n = bytes < PIECE ? bytes : PIECE;
@@ -236,6 +238,7 @@ grow(struct posh_heap *h, uint64_t size, uint64_t n, bool for_holds)
 	uint64_t step = POSH__GROW >> POSH__SPAN_BITS;
 	uint64_t data = (size >> POSH__SPAN_BITS) - h->hdr->first;
 	uint64_t most = room(h, size, for_holds), try[3];
+	int rc = -ENOMEM;
 	unsigned i;
 
 	if (n > most)
@@ -248,7 +251,10 @@ grow(struct posh_heap *h, uint64_t size, uint64_t n, bool for_holds)
 	for (i = 0; i < 3; i++) {
 		uint64_t spans = try[i] < most ? try[i] : most;
 
-		if ((i && spans == try[i - 1]) || allocate(h, size, spans))
+		if (i && spans == try[i - 1])
+			continue;
+		rc = allocate(h, size, spans);
+		if (rc)
 			continue;
 		/* Who loses this finds that another has grown it. */
 		posh__cas(&h->hdr->size, size,
@@ -256,7 +262,7 @@ grow(struct posh_heap *h, uint64_t size, uint64_t n, bool for_holds)
 		POSH_STEP("grow.2");
 		return 0;
 	}
-	return -ENOMEM;
+	return rc;
 }
 
 int

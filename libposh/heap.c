@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -48,6 +49,17 @@ cookie_make(void)
 	return p;
 }
 
+/* The path as it is from anywhere: the program may go to another directory. */
+static char *
+absolute(const char *path)
+{
+	char dir[POSH__PATH_MAX], *out;
+
+	if (*path == '/' || !getcwd(dir, sizeof(dir)))
+		return strdup(path);
+	return asprintf(&out, "%s/%s", dir, path) < 0 ? NULL : out;
+}
+
 /* A number for each attachment that this process ever had. */
 static posh__word serials;
 
@@ -62,7 +74,7 @@ heap_alloc(int fd, const char *path, struct posh_heap **out)
 
 	if (!h || fstat(fd, &st) || fstatfs(fd, &fs))
 		goto fail;
-	h->path = path ? strdup(path) : NULL;
+	h->path = path ? absolute(path) : NULL;
 	h->cookie = cookie_make();
 	if ((path && !h->path) || !h->cookie ||
 	    pthread_key_create(&h->key, posh__thread_exit))
@@ -133,39 +145,6 @@ map(struct posh_heap *h, const struct posh__header *hdr)
 	h->low = hdr->first << POSH__SPAN_BITS;
 	posh__note_mapping(h);
 	return 0;
-}
-
-/*
- * Descriptors
- */
-
-bool
-posh__fd_ours(const struct posh_heap *h, int fd)
-{
-	struct stat st;
-
-	return fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == h->dev &&
-	       st.st_ino == h->ino;
-}
-
-int
-posh__heap_fd(struct posh_heap *h)
-{
-	int fd;
-
-	if (posh__fd_ours(h, h->fd))
-		return h->fd;
-	if (!h->path)
-		return -EBADF;
-	fd = posh__file_open(h->path);
-	if (fd < 0)
-		return -EBADF;
-	if (!posh__fd_ours(h, fd)) {
-		close(fd);
-		return -EBADF;
-	}
-	h->fd = fd;
-	return fd;
 }
 
 /*

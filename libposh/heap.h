@@ -3,6 +3,7 @@
 #ifndef POSH_HEAP_H
 #define POSH_HEAP_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -92,10 +93,18 @@ posh__inside(struct posh_heap *h, uint64_t off, uint64_t bytes)
 /* Make the heap at least one step (POSH__GROW) and n spans larger.  for_holds:
  * may go beyond max_size, by the reserve of the hold tables.  Serialized by
  * hdr->grow_lock; idempotent, so that a death in the middle is nothing.
- *   -ENOMEM  max_size, machine, cgroup or file system is full */
+ *   -ENOMEM  max_size, machine, cgroup or file system is full
+ *   -EBADF   the program closed the heap's descriptor */
 int posh__heap_grow(struct posh__self *self, uint64_t n, bool for_holds);
 
-/* Allocate the file's pages of [off, off + bytes). */
+/* Is this an error that another try, or less of it, may be spared? */
+static inline bool
+posh__is_full(int rc)
+{
+	return rc == -ENOMEM || rc == -EBADF;
+}
+
+/* Allocate the file's pages of [off, off + bytes).  Errors as above. */
 int posh__heap_populate(struct posh_heap *h, uint64_t off, uint64_t bytes);
 
 /* Have all pages that a heap in use has, in the tables and in the spans: a

@@ -191,7 +191,7 @@ grow(struct posh__self *self, uint64_t list, uint64_t n)
 	if (n <= capacity_of(body_of(self, list)))
 		return 0;
 	rc = make_room(self, list, ample(n));
-	if (rc == -ENOMEM)
+	if (posh__is_full(rc))
 		rc = make_room(self, list, n);
 	/* The old body waits in trash. */
 	posh__body_free(self, &self->t->trash);

@@ -24,6 +24,7 @@ LIBPOSH_SOURCES = \
 	%D%/dread.c \
 	%D%/equal.c \
 	%D%/error.c \
+	%D%/fd.c \
 	%D%/file.c \
 	%D%/file.h \
 	%D%/fork.c \

@@ -17,6 +17,11 @@
  *  - A process that forks must have called posh_fork_arm() just before, in
  *    the same thread.  The child of any other fork gets -ECHILD from every
  *    call; the parent is not touched.
+ *  - A program may close the heap's descriptors, or go to another
+ *    directory: it works on.  Only growth and forks need a descriptor, which
+ *    is then got by the heap's name, or from another process that has the
+ *    heap; an anonymous heap that nobody else has grows no more.  Members
+ *    in another pid namespace take a process for dead that has closed them.
  *  - A process that is killed loses nothing and blocks nobody: what it was
  *    doing is finished or undone by the next process that meets it.  There
  *    is no promise over a loss of power.
@@ -28,7 +33,10 @@
  * ERRORS  Calls return 0 (or a count, where said) or a negative errno.
  * Every call may return these, and its comment does not repeat them:
  *
- *   -ECHILD     this process was forked without posh_fork_arm()
+ *   -ECHILD     this process was forked without posh_fork_arm(), or the
+ *               fork could not make it a member for want of memory or
+ *               descriptors
+ *   -EBADF      the heap has to grow, and its descriptor was closed
  *   -ESHUTDOWN  the heap was closed
  *   -EUCLEAN    the heap is damaged; posh_heap_check() says where
  *   -EINTR      a signal came, or may have come, while the call waited, and
@@ -132,7 +140,9 @@ POSH_API int posh_heap_open(const char *name, const struct posh_options *opts,
  * Since 0.1. */
 POSH_API int posh_heap_open_fd(int fd, posh_heap **out);
 
-/* Return a descriptor to pass on; it stays the heap's.  Since 0.1. */
+/* Return a descriptor to pass on; it stays the heap's.
+ *   -EBADF  the program closed it, and it cannot be opened again
+ * Since 0.1. */
 POSH_API int posh_heap_fileno(posh_heap *h);
 
 /* Give up the attachment: what it holds is dropped, and the rest of this

@@ -45,6 +45,7 @@ C_TESTS = \
 	%D%/check-live.t \
 	%D%/check-values.t \
 	%D%/crash.t \
+	%D%/descriptors.t \
 	%D%/explore.t \
 	%D%/files.t \
 	%D%/fork-crash.t \

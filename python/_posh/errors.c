@@ -104,6 +104,11 @@ error_set(module_state *st, int64_t error)
 	case ENOSPC:
 		PyErr_SetString(st->HeapFullError, "the heap is full");
 		break;
+	case EBADF:
+		PyErr_SetString(st->HeapFullError,
+				"the heap cannot grow: its file descriptor "
+				"was closed");
+		break;
 	case EUCLEAN:
 	case EBADMSG:
 	case EPROTONOSUPPORT:
