@@ -322,7 +322,7 @@ new_span(struct posh__self *self, unsigned c)
 {
 	struct posh_heap *h = self->h;
 	uint64_t n;
-	int rc = posh__span_claim(self, c, &n);
+	int rc = posh__span_claim(self, &n);
 
 	if (rc)
 		return rc;

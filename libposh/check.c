@@ -70,7 +70,6 @@ check_header(struct posh__check *c)
 	if (posh__load(&hdr->collected) > posh__load(&hdr->size))
 		posh__say(c, "more was in use than there is");
 	posh__check_mutex(c, &hdr->grow_lock, "growth");
-	posh__check_mutex(c, &hdr->attach_lock, "attachment");
 }
 
 static void
@@ -95,7 +94,7 @@ check_links(struct posh__check *c, uint64_t block, uint64_t w, unsigned kind)
 static bool
 is_object(unsigned kind)
 {
-	return kind >= POSH__KIND_LIST && kind <= POSH__KIND_INSTANCE;
+	return posh__kind_is_object(kind);
 }
 
 static bool

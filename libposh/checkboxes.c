@@ -83,7 +83,7 @@ posh__check_value(struct posh__check *c, uint64_t block, uint64_t value)
 		return;
 	if (tag == POSH__TAG_BOX
 		    ? kind < POSH__KIND_STR || kind > POSH__KIND_BOXTUPLE
-		    : kind < POSH__KIND_LIST || kind > POSH__KIND_INSTANCE)
+		    : !posh__kind_is_object(kind))
 		posh__say(c, "block %#llx has %#llx, which is of kind %d",
 			  posh__hex(block), posh__hex(value), kind);
 	else if (tag == POSH__TAG_BOX && too_deep(c, value, 0))

@@ -35,7 +35,7 @@ check_hold(uint64_t object, unsigned state, void *arg)
 	if (!w || POSH__STATE(posh__load(w)) != POSH__LIVE)
 		posh__say(c, "%#llx is held, and no live block",
 			  posh__hex(object));
-	else if (kind < POSH__KIND_LIST || kind > POSH__KIND_INSTANCE)
+	else if (!posh__kind_is_object(kind))
 		posh__say(c, "%#llx is held, and no object", posh__hex(object));
 }
 

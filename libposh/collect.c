@@ -222,7 +222,7 @@ find_garbage(struct posh__self *self, uint64_t block, posh__word *word,
 	struct collection *c = arg;
 	unsigned kind = posh__object(self->h, block)->kind;
 
-	if (kind >= POSH__KIND_LIST && kind <= POSH__KIND_OBJECTS &&
+	if (posh__kind_is_object(kind) &&
 	    POSH__STATE(posh__load(word)) == POSH__LIVE &&
 	    !has_bit(c, &c->marked, block))
 		push(c, block);

@@ -20,7 +20,7 @@
 #include "atomic.h"
 
 #define POSH__MAGIC     "POSHHEAP"
-#define POSH__LAYOUT    1
+#define POSH__LAYOUT    2
 #define POSH__ENDIAN    UINT32_C(0x01020304)
 #define POSH__SPAN_BITS 16
 #define POSH__SPAN      (UINT64_C(1) << POSH__SPAN_BITS)
@@ -56,20 +56,17 @@ struct posh__header {
 	posh__word boot;  /* hash of the boot id of the last attacher */
 	posh__word clean; /* 1: the last member left in order */
 	posh__half grow_lock;
-	posh__half attach_lock;
 	posh__half gate_lock;
-	posh__half pad2;
 	posh__word place[4]; /* handles: root, classes, tickets */
 	posh__word marked;   /* spans before this have had their bit set */
 	posh__word collected; /* bytes of spans after the last collection */
-	uint8_t pad3[128 - 104];
+	uint8_t pad3[128 - 96];
 
 	/* Read by everybody at each call, written seldom. */
 	posh__word epoch; /* of quiescence; see thread.h */
 	posh__word gate;  /* not 0: writers stand still; see gate.h */
 	posh__word attach_epoch;
-	posh__word deaths; /* members recovered: owners resweep their spans */
-	uint8_t pad4[64 - 32];
+	uint8_t pad4[64 - 24];
 
 	/* Hints where to look first. */
 	posh__word free_hint;
@@ -128,8 +125,7 @@ struct posh__thread {
 	posh__word waits;     /* handle of the monitor it waits for */
 	posh__word spans;     /* number of the first span it owns */
 	posh__word span_busy; /* the span it is claiming or giving up */
-	posh__word seen_deaths;
-	uint8_t pad0[64 - 48];
+	uint8_t pad0[64 - 40];
 
 	posh__word remote; /* others: you have spans with remote frees */
 	uint8_t pad1[64 - 8];
@@ -247,14 +243,14 @@ struct posh__block {
 	uint16_t flags;
 };
 
+/* Objects are 1 to 15, boxed values 16 to 31, bodies from 32 on. */
 enum {
 	POSH__KIND_RAW = 0,
 	POSH__KIND_LIST = 1, /* objects: as in posh.h */
 	POSH__KIND_DICT = 2,
 	POSH__KIND_TUPLE = 3,
 	POSH__KIND_INSTANCE = 4,
-	POSH__KIND_STAGE = 5, /* owns the values of a batch */
-	POSH__KIND_OBJECTS = 15,
+	POSH__KIND_LAST = POSH__KIND_INSTANCE,
 	POSH__KIND_STR = 16, /* boxed values */
 	POSH__KIND_BYTES = 17,
 	POSH__KIND_INT = 18,
@@ -264,6 +260,12 @@ enum {
 	POSH__KIND_BODY = 32,  /* a list's slots */
 	POSH__KIND_DBODY = 33, /* a dict's index and entries */
 };
+
+static inline bool
+posh__kind_is_object(unsigned kind)
+{
+	return kind >= POSH__KIND_LIST && kind <= POSH__KIND_LAST;
+}
 
 /* The front of every object: 24 bytes. */
 struct posh__object {

@@ -394,8 +394,7 @@ open_one(struct posh__self *self, uint64_t object, uint32_t name)
 {
 	struct posh__block *b = posh__at(self->h, object);
 
-	if (posh__block_word(self->h, object) && b->kind &&
-	    b->kind <= POSH__KIND_OBJECTS)
+	if (posh__block_word(self->h, object) && posh__kind_is_object(b->kind))
 		posh__lock_break(self, object, name);
 }
 
@@ -410,8 +409,7 @@ void
 posh__locks_open(struct posh__self *self, struct posh__thread *t, uint32_t name)
 {
 	struct posh__header *hdr = self->h->hdr;
-	posh__half *own[] = {&hdr->grow_lock, &hdr->attach_lock,
-			     &hdr->gate_lock};
+	posh__half *own[] = {&hdr->grow_lock, &hdr->gate_lock};
 	unsigned i;
 
 	for (i = 0; i < POSH__HELD; i++) {
@@ -484,7 +482,7 @@ validate(struct posh_heap *h, uint64_t object)
 	if (!state || POSH__STATE(posh__load(state)) == POSH__FREE)
 		return -EINVAL;
 	kind = posh__object(h, object)->kind;
-	return kind && kind <= POSH__KIND_OBJECTS ? 0 : -EINVAL;
+	return posh__kind_is_object(kind) ? 0 : -EINVAL;
 }
 
 int

@@ -147,7 +147,7 @@ posh_object_kind(posh_heap *h, posh_handle o)
 	if (w && POSH__STATE(posh__load(w)) != POSH__FREE)
 		kind = posh__object(h, o.off)->kind;
 	posh__leave(self);
-	return kind <= POSH_KIND_INSTANCE ? (enum posh_kind)kind
+	return posh__kind_is_object(kind) ? (enum posh_kind)kind
 					  : POSH_KIND_NONE;
 }
 

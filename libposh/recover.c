@@ -204,7 +204,6 @@ posh__recover(struct posh__self *self, uint32_t m, bool leaving)
 	if ((w & 0xff) != POSH__MEMBER_FREE &&
 	    (leaving || posh__member_dead(h, m))) {
 		rc = recover_threads(self, m);
-		posh__add(&h->hdr->deaths, 1);
 		if (!leaving && !rc) {
 			posh__member_free(h, m, w);
 			POSH_STEP("recover.7");

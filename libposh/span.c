@@ -258,11 +258,10 @@ find_one(struct hunt *q, uint64_t from, uint64_t to)
 }
 
 int
-posh__span_claim(struct posh__self *self, unsigned cls, uint64_t *out)
+posh__span_claim(struct posh__self *self, uint64_t *out)
 {
 	struct posh_heap *h = self->h;
 
-	(void)cls;
 	for (;;) {
 		struct hunt q = {self, false, false, 0};
 		uint64_t hint = posh__peek(&h->hdr->free_hint), n;

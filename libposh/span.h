@@ -45,11 +45,11 @@ uint64_t posh__span_count(struct posh_heap *h, enum posh__map map);
 /* The first marked span at or after n, or 0. */
 uint64_t posh__span_next(struct posh_heap *h, enum posh__map map, uint64_t n);
 
-/* Claim one free span for a class of self, or n adjoining ones for state st
+/* Claim one free span for self, or n adjoining ones for state st
  * (RUN, HOLDS); grows the heap when there is none.  The first span's number
  * is in self->t->span_busy (or *busy) until the caller clears it.
  *   -ENOMEM */
-int posh__span_claim(struct posh__self *self, unsigned cls, uint64_t *out);
+int posh__span_claim(struct posh__self *self, uint64_t *out);
 int posh__span_run(struct posh__self *self, unsigned st, uint32_t n,
 		   posh__word *busy, uint64_t *out);
 

@@ -40,7 +40,7 @@ encode_object(struct posh__self *self, const struct posh_value *in,
 	if (st != POSH__LIVE && st != POSH__CONDEMNED)
 		return -EXDEV;
 	kind = posh__object(self->h, object)->kind;
-	if (kind < POSH__KIND_LIST || kind > POSH__KIND_INSTANCE)
+	if (!posh__kind_is_object(kind))
 		return -EINVAL;
 	posh__link(self, object, owner, POSH__TAGGED(POSH__TAG_OBJECT, object));
 	return 0;
@@ -231,7 +231,7 @@ decode_object(struct posh__self *self, uint64_t object, struct posh_value *out)
 	    !posh__inside(self->h, object, sizeof(struct posh__object)))
 		return -EAGAIN;
 	kind = posh__object(self->h, object)->kind;
-	if (kind < POSH__KIND_LIST || kind > POSH__KIND_INSTANCE)
+	if (!posh__kind_is_object(kind))
 		return -EAGAIN;
 	out->type = POSH_OBJECT;
 	out->kind = (uint8_t)kind;
