@@ -129,11 +129,10 @@ posh__free_check(struct posh__self *self, uint64_t object)
 {
 	posh__word *word = posh__block_word(self->h, object);
 
-	if (!word)
-		return;
 	posh__store(&self->t->dying, POSH_RULE(DYING) ? object : 0);
 	POSH_STEP("death.1");
-	while (!decide(self, object, word))
+	/* Its span may be carved for another size by now. */
+	while (word && !decide(self, object, word))
 		;
 	posh__store(&self->t->dying, 0);
 }
