@@ -210,17 +210,43 @@ choose(struct graph *g, const struct model *m, struct record *r)
 		r->value = (x >> 16) % (m->n - r->at + 1);
 }
 
-/* The list of worker i is in a place where the graph's changes don't reach. */
+/* Make a ticket for a list: see POSH_TICKETS. */
+static int
+make_ticket(posh_handle d, struct posh_value *number, struct posh_value *out)
+{
+	struct posh_value list = posh_fresh(POSH_KIND_LIST), t = posh_float(0);
+	posh_handle ticket;
+	int rc = posh_list_new(heap, &ticket);
+
+	if (rc)
+		return rc;
+	rc = posh_list_append(heap, ticket, &list);
+	if (!rc)
+		rc = posh_list_append(heap, ticket, &t);
+	if (!rc) {
+		struct posh_value v = posh_object(ticket);
+
+		rc = posh_dict_setdefault(heap, d, number, &v, out);
+	}
+	posh_object_drop(heap, ticket);
+	return rc;
+}
+
+/* The list of worker i has a ticket, as the graph's changes don't reach it
+ * there.  The caller owns a hold. */
 static posh_handle
 own_list(int i)
 {
-	struct posh_value k = posh_int(i), v = posh_fresh(POSH_KIND_LIST), out;
+	struct posh_value k = posh_int(i), ticket, list;
 	posh_handle d = posh_heap_place(heap, POSH_TICKETS);
+	int rc;
 
-	if (posh_dict_get(heap, d, &k, &out) &&
-	    posh_dict_setdefault(heap, d, &k, &v, &out) < 0)
+	if (posh_dict_get(heap, d, &k, &ticket) &&
+	    make_ticket(d, &k, &ticket) < 0)
 		return (posh_handle){0};
-	return out.object;
+	rc = posh_list_get(heap, ticket.object, 0, &list);
+	posh_object_drop(heap, ticket.object);
+	return rc ? (posh_handle){0} : list.object;
 }
 
 /* Where the list differs from the model: an index, or -1 if nowhere. */
