@@ -12,7 +12,10 @@
  *   member
  *
  * With it the process locks its byte again, which went with the token: members
- * in other pid namespaces know it by nothing else.
+ * in other pid namespaces know it by nothing else.  A child that closes all
+ * at once may be quicker than its parent is with its copy of the token, and a
+ * child by a bare system call has one for life: so the byte may be locked, and
+ * each further use of the descriptor tries again.
  */
 #include "config.h"
 
@@ -122,18 +125,22 @@ forget_token(struct posh_heap *h)
 		replace(&h->token, token, -1);
 }
 
-/* Lock the process's byte again, if it is free. */
+/* How long a parent takes at most to close its copy, in ms. */
+#define PARENT 10
+
+/* Lock the process's byte again, if it is free within ms milliseconds.  A
+ * child that is no member has the member of its parent here. */
 static void
-renew_token(struct posh_heap *h)
+renew_token(struct posh_heap *h, int ms)
 {
 	int was = h->token, fd;
 
-	if (!h->member || was >= 0)
+	if (!h->member || !posh__ours(h) || was >= 0)
 		return;
 	fd = posh__reopen(h->fd);
 	if (fd < 0)
 		return;
-	if (posh__byte_lock(fd, POSH__TOKEN(h->index)) ||
+	if (posh__byte_wait(fd, POSH__TOKEN(h->index), ms) ||
 	    !replace(&h->token, was, fd))
 		close(fd);
 }
@@ -142,7 +149,7 @@ void
 posh__token_keep(struct posh_heap *h)
 {
 	forget_token(h);
-	renew_token(h);
+	renew_token(h, 0);
 }
 
 int
@@ -150,8 +157,10 @@ posh__heap_fd(struct posh_heap *h)
 {
 	int was = h->fd, fd;
 
-	if (posh__fd_ours(h, was))
+	if (posh__fd_ours(h, was)) {
+		renew_token(h, 0);
 		return was;
+	}
 	if (!h->base)
 		return -EBADF;
 	forget_token(h);
@@ -166,6 +175,6 @@ posh__heap_fd(struct posh_heap *h)
 		close(fd);
 		return posh__fd_ours(h, h->fd) ? h->fd : -EBADF;
 	}
-	renew_token(h);
+	renew_token(h, PARENT);
 	return fd;
 }

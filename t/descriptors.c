@@ -269,6 +269,7 @@ forks_without(struct actor *me, void *arg)
 	char c;
 	int rc;
 
+	actor_hear(me);
 	if (!close_all(me))
 		return 77;
 	if (arg)
@@ -293,6 +294,8 @@ fork_without(void *occupied, const char *how)
 
 	make_heap(path);
 	actor_start(&a, ACTOR_ARMED, forks_without, occupied);
+	/* By now we have closed our copy of its token. */
+	actor_say(&a, 'g');
 	ok(actor_hear(&a) == 'r' &&
 		   read(a.from, &child, sizeof(child)) == sizeof(child),
 	   "%s: the child of a process that closed them is a member", how);
@@ -307,6 +310,59 @@ fork_without(void *occupied, const char *how)
 	rc = actor_end(&a);
 	roster_reap(heap);
 	ok(rc == 0 && roster_members(heap) == 1, "%s: both worked (%d)", how,
+	   rc);
+	posh_heap_unlink(path);
+	posh_heap_close(heap);
+}
+
+/* Another process, or this one, has a copy of the token that was closed: the
+ * byte is locked as long as that is there. */
+static void
+copy_of_token(void)
+{
+	int copy, index;
+
+	make_heap(NULL);
+	index = (int)heap->index;
+	copy = dup(heap->token);
+	close(heap->token);
+	close(heap->fd);
+	ok(posh_heap_fileno(heap) >= 0 && heap->token < 0,
+	   "a byte that a copy of the token has is not locked again");
+	close(copy);
+	ok(posh_heap_fileno(heap) >= 0 && heap->token >= 0 &&
+		   !posh__byte_free(heap, POSH__TOKEN(index)),
+	   "but when the copy has gone");
+	posh_heap_close(heap);
+}
+
+/* A child that is no member has its parent's heap, not its byte. */
+static int
+takes_no_byte(struct actor *me, void *arg)
+{
+	(void)arg;
+	actor_say(me, 'r');
+	actor_hear(me);
+	close(heap->fd);
+	posh_heap_fileno(heap);
+	return heap->token >= 0;
+}
+
+static void
+strays_byte(void)
+{
+	struct actor a;
+	int rc;
+
+	make_heap(path);
+	actor_start(&a, ACTOR_STRAY, takes_no_byte, NULL);
+	actor_hear(&a);
+	posh__byte_unlock(heap->token, POSH__TOKEN(heap->index));
+	actor_say(&a, 'g');
+	rc = actor_end(&a);
+	ok(rc == 0,
+	   "a child that is no member does not lock its parent's "
+	   "byte (%d)",
 	   rc);
 	posh_heap_unlink(path);
 	posh_heap_close(heap);
@@ -343,6 +399,8 @@ main(void)
 	other_file();
 	fork_without(NULL, "closed");
 	fork_without(path, "opened to others");
+	copy_of_token();
+	strays_byte();
 	rmdir(dir);
 	return tap_done();
 }
