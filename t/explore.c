@@ -1276,14 +1276,31 @@ static const struct explorer_program programs[] = {
 
 enum { PROGRAMS = sizeof(programs) / sizeof(programs[0]) };
 
+static bool
+explore(const struct explorer_program *p, bool in_full, long *executions)
+{
+	struct explorer_result r;
+	bool right = explorer_run(p, in_full, &r);
+
+	ok(right,
+	   "%s: %ld executions (%ld with a death), at most %u preemptions and "
+	   "%u deaths; %.1f s",
+	   p->name, r.executions, r.dead,
+	   in_full ? p->long_preemptions : p->preemptions,
+	   in_full ? p->long_deaths : p->deaths, r.seconds);
+	tap_note("%u shared words, up to %u points, %ld searches", r.shared,
+		 r.points, r.searches);
+	*executions += r.executions;
+	return right;
+}
+
 int
 main(int argc, char **argv)
 {
 	static char buffer[BUFSIZ];
 	const char *soak = getenv("POSH_SOAK");
-	/* A twin is found early, or not at all. */
-	bool in_full = getenv("POSH_TWIN") || (soak && *soak && *soak != '0');
-	struct explorer_result r;
+	bool twin = getenv("POSH_TWIN"), right = true;
+	bool in_full = soak && *soak && *soak != '0';
 	long executions = 0;
 	size_t i;
 
@@ -1292,30 +1309,21 @@ main(int argc, char **argv)
 		printf("1..0 # SKIP sanitizers want their own malloc\n");
 		return 0;
 	}
-	for (i = 0; i < PROGRAMS; i++) {
-		struct explorer_program once = programs[i];
-		const struct explorer_program *p = &once;
-		bool right;
+	/* Of a twin one failure is enough: most show at small bounds. */
+	do {
+		for (i = 0; i < PROGRAMS && (right || !twin); i++) {
+			struct explorer_program p = programs[i];
 
-		if (tap_brief() && once.preemptions)
-			once.preemptions--;
-		if (argc > 1 && !strstr(p->name, argv[1]))
-			continue;
-		if (argc > 2)
-			return !explorer_replay(p, argv[2]);
-		right = explorer_run(p, in_full, &r);
-		ok(right,
-		   "%s: %ld executions (%ld with a death), at most %u "
-		   "preemptions and %u deaths; %.1f s",
-		   p->name, r.executions, r.dead,
-		   in_full ? p->long_preemptions : p->preemptions,
-		   in_full ? p->long_deaths : p->deaths, r.seconds);
-		tap_note("%u shared words, up to %u points, %ld searches",
-			 r.shared, r.points, r.searches);
-		executions += r.executions;
-		if (!right && getenv("POSH_TWIN"))
-			break; /* one is enough */
-	}
+			if (tap_brief() && p.preemptions)
+				p.preemptions--;
+			if (argc > 1 && !strstr(p.name, argv[1]))
+				continue;
+			if (argc > 2)
+				return !explorer_replay(&p, argv[2]);
+			right = explore(&p, in_full, &executions) && right;
+		}
+		in_full = !in_full;
+	} while (twin && right && in_full);
 	tap_note("%ld executions in all", executions);
 	return tap_done();
 }

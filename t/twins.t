@@ -25,6 +25,8 @@ fi
 # Which test and program should be the one?
 killer() { # rule
 	case $1 in
+	DYING | SUSPECT | ORDER | INTENT | OWNED | EVEN)
+		echo "explore a hold of what is unlinked, with a death" ;;
 	RESET) echo "explore a link of what is dropped" ;;
 	OWN_TABLE) echo "explore a thread holds what" ;;
 	WHO) echo "explore two threads check" ;;
