@@ -111,6 +111,7 @@ PYTHON_TESTS = \
 	%D%/pycollect.py \
 	%D%/pycrash.py \
 	%D%/pydict.py \
+	%D%/pyerrors.py \
 	%D%/pyexample.py \
 	%D%/pyheap.py \
 	%D%/pyinstance.py \

@@ -84,6 +84,23 @@ raise_os(PyObject *type, int code, const char *text, PyObject *name)
 	Py_DECREF(e);
 }
 
+/* A heap that can't be used: e.errno tells which way. */
+static void
+raise_corrupt(module_state *st, int code, PyObject *name)
+{
+	const char *text;
+
+	if (code == EBADMSG)
+		text = "the file is not a heap: it was left as it is";
+	else if (code == EPROTONOSUPPORT)
+		text = "the heap has another layout or byte order: use the "
+		       "version of posh that made it, or make it anew";
+	else
+		text = "the heap is damaged: save what can be read, and make "
+		       "it anew";
+	raise_os(st->CorruptHeapError, code, text, name);
+}
+
 static void
 raise_text(PyObject *type, int rc)
 {
@@ -102,23 +119,31 @@ error_set(module_state *st, int64_t error)
 		break;
 	case ENOMEM:
 	case ENOSPC:
-		PyErr_SetString(st->HeapFullError, "the heap is full");
+		PyErr_SetString(st->HeapFullError,
+				"the heap is full and nothing was changed: "
+				"free objects, or make it with a larger "
+				"max_size");
 		break;
 	case EBADF:
 		PyErr_SetString(st->HeapFullError,
-				"the heap cannot grow: its file descriptor "
-				"was closed");
+				"the heap cannot grow: the program closed its "
+				"file descriptor, Heap.fileno()");
 		break;
 	case EUCLEAN:
 	case EBADMSG:
 	case EPROTONOSUPPORT:
-		raise_os(st->CorruptHeapError, -rc, posh_error_text(rc), NULL);
+		raise_corrupt(st, -rc, NULL);
 		break;
 	case ESHUTDOWN:
-		PyErr_SetString(st->ClosedError, "the heap is closed");
+		PyErr_SetString(st->ClosedError,
+				"this process closed the heap: what it needs "
+				"afterwards, posh.unshare(x) keeps");
 		break;
 	case EDEADLK:
-		raise_text(st->DeadlockError, rc);
+		PyErr_SetString(st->DeadlockError,
+				"waiting for the monitor would close a circle "
+				"of waiting threads: enter several at once, "
+				"with posh.synchronized(x, y)");
 		break;
 	case ETIMEDOUT:
 		raise_text(st->LockTimeoutError, rc);
@@ -126,7 +151,8 @@ error_set(module_state *st, int64_t error)
 	case EXDEV:
 		PyErr_SetString(st->WrongHeapError,
 				"the object belongs to another heap: store a "
-				"copy, posh.unshare(x)");
+				"copy, posh.unshare(x), or share all in one "
+				"heap");
 		break;
 	case ERANGE:
 		PyErr_SetString(PyExc_IndexError, "index out of range");
@@ -162,28 +188,37 @@ PyObject *
 error_set_heap(module_state *st, int64_t error, PyObject *name)
 {
 	int rc = (int)error;
-	const char *text = posh_error_text(rc);
 
 	switch (-rc) {
 	case ENOENT:
-		raise_os(st->HeapNotFoundError, -rc, "there is no such heap",
+		raise_os(st->HeapNotFoundError, -rc,
+			 "there is no such heap; posh.Heap(name) makes one",
 			 name);
 		break;
 	case EEXIST:
 		raise_os(st->HeapExistsError, -rc,
-			 "there is a heap of that name already", name);
+			 "there is a heap of that name already; "
+			 "posh.attach(name) opens it",
+			 name);
 		break;
 	case EUCLEAN:
 	case EBADMSG:
 	case EPROTONOSUPPORT:
-		raise_os(st->CorruptHeapError, -rc, text, name);
+		raise_corrupt(st, -rc, name);
 		break;
 	case EINVAL:
-		PyErr_SetString(PyExc_ValueError,
-				"bad name or size of a heap: a name is a word "
-				"or a path, a size 1 MiB or more");
+		PyErr_Format(PyExc_ValueError,
+			     "bad name (%R) or size of a heap: a name is a "
+			     "word or a path, a size 1 MiB or more",
+			     name ? name : Py_None);
 		break;
 	case EACCES:
+		raise_os(PyExc_OSError, -rc,
+			 "no permission to open or make the heap: it, or its "
+			 "folder, is another user's (with mode=0o660 a heap is "
+			 "made for a group)",
+			 name);
+		break;
 	case EBADF:
 	case EIO:
 	case EISDIR:

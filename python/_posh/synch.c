@@ -51,6 +51,13 @@ lock(PyObject *Py_UNUSED(module), PyObject *args)
 	    timeout_of(timeout, &ns) < 0 || argument(x, &heap, &o) < 0)
 		return NULL;
 	CALL(rc, posh_object_lock(heap->h, o, ns));
+	if (rc == -ETIMEDOUT)
+		return PyErr_Format(posh_state->LockTimeoutError,
+				    "for %R s others were inside the monitor "
+				    "of the '%.200s' object: give more time, "
+				    "or try again later",
+				    timeout ? timeout : Py_None,
+				    Py_TYPE(x)->tp_name);
 	if (rc < 0)
 		return error_set(posh_state, rc);
 	Py_RETURN_NONE;

@@ -263,6 +263,10 @@ def _is_plain_attribute(tp, name):
 #
 
 
+#: Py_TPFLAGS_...
+_HEAPTYPE, _BASETYPE = 1 << 9, 1 << 10
+
+
 def _check(tp):
     """Raise TypeError if instances of the class can't be shared."""
     if not isinstance(tp, type):
@@ -273,7 +277,8 @@ def _check(tp):
         made_in_c = isinstance(
             vars(cls).get("__new__"), types.BuiltinFunctionType
         )
-        if made_in_c or not cls.__flags__ & (1 << 9):
+        flags = cls.__flags__
+        if made_in_c or not flags & _HEAPTYPE or not flags & _BASETYPE:
             raise _posh.NotShareableError(
                 f"instances of {tp.__qualname__!r} can't be shared, because"
                 f" it derives from {cls.__qualname__!r}; have the"
@@ -516,17 +521,21 @@ def _resolve(name):
         return shared
     module, colon, _ = name.partition(":")
     reason = "and this process has made no class of that name shareable"
+    cause = None
     if colon and module != "__main__" and module not in sys.modules:
         try:
             importlib.import_module(module)
-        except ImportError as e:
+        except Exception as e:
             reason = f"and its module can't be imported: {e}"
+            cause = e
         shared = _by_name.get(name)
         if shared is not None:
             return shared
     raise _posh.ClassNotFoundError(
-        f"the object's class is called {name!r}, {reason}"
-    )
+        f"the object's class is called {name!r}, {reason};"
+        " posh.allow_sharing() it in a module that both can import",
+        name=name,
+    ) from cause
 
 
 #
