@@ -116,6 +116,7 @@ PYTHON_TESTS = \
 	%D%/pyheap.py \
 	%D%/pyinstance.py \
 	%D%/pylist.py \
+	%D%/pymatrix.py \
 	%D%/pypolicy.py \
 	%D%/pyproc.py \
 	%D%/pyshare.py \

@@ -84,12 +84,12 @@ class _Runner:
         return result
 
 
-def main():
-    """Run the unittests of the main module, and exit."""
+def main(module="__main__"):
+    """Run the unittests of a module, the main one or another, and exit."""
     # What the tests print goes beside the protocol, not into it.
     stream = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     faulthandler.enable()
-    program = unittest.main(testRunner=_Runner(stream), exit=False)
+    program = unittest.main(module, testRunner=_Runner(stream), exit=False)
     stream.flush()
     sys.exit(not program.result.wasSuccessful())

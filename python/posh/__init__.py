@@ -54,7 +54,7 @@ from ._process import (
     waitall,
     waitpid,
 )
-from . import _ticket  # noqa: F401  (lets proxies be pickled)
+from ._ticket import transit_timeout
 
 error = Error  # the name of old
 list = SharedList
@@ -97,6 +97,7 @@ __all__ = [
     "shareable",
     "sleep",
     "synchronized",
+    "transit_timeout",
     "unshare",
     "wait",
     "waitall",

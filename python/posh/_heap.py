@@ -116,6 +116,18 @@ class Heap(_posh.HeapBase):
         """Make a shared dict in this heap."""
         return _posh.share(builtins.dict(*args, **kwargs), heap=self)
 
+    def collect(self) -> int:
+        """Free shared objects that only refer to each other.
+
+        Returns how many there were.  Happens by itself as the heap grows.
+        Writers in all processes wait meanwhile, readers do not.  What was
+        kept for pickles that have expired is given up as well.
+        """
+        from . import _ticket
+
+        _ticket.sweep(self)
+        return super().collect()
+
     def stats(self) -> Stats:
         """Return a posh.Stats."""
         figures = self._stats()
