@@ -113,6 +113,7 @@ PYTHON_TESTS = \
 	%D%/pydict.py \
 	%D%/pyerrors.py \
 	%D%/pyexample.py \
+	%D%/pyfuzz.py \
 	%D%/pyheap.py \
 	%D%/pyinstance.py \
 	%D%/pylist.py \
