@@ -33,7 +33,9 @@ int image_file(const uint8_t *recipe, size_t size);
 /* Open the heap in the file, and do everything with it that one can. */
 void visit_file(int fd);
 
-/* One input: a recipe, or if it begins as a heap does, the file itself. */
+/* What the fuzzer calls.  One input: a recipe, or if it begins as a heap does,
+ * the file itself. */
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #endif

@@ -16,9 +16,9 @@ FUZZ_CFLAGS = -g -O1 -fno-omit-frame-pointer \
 	-fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=undefined
 FUZZ_SECONDS = 60
-FUZZ_FLAGS = -timeout=10 -rss_limit_mb=1500 -max_len=100 -len_control=0
+FUZZ_FLAGS = -timeout=30 -rss_limit_mb=1500 -max_len=97 -len_control=0
 
-EXTRA_DIST += $(FUZZ_FILES)
+EXTRA_DIST += $(FUZZ_FILES) %D%/seeds.txt
 CLEANFILES += %D%/fuzz
 
 fuzz: %D%/fuzz

@@ -266,6 +266,16 @@ raw_file(const uint8_t *data, size_t size)
 	return fd;
 }
 
+/* Before the first input, which would take the time for it. */
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	images_make();
+	return 0;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

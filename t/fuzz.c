@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz.c - damaged heaps without a fuzzer: by recipes from a fixed sequence
- * of random numbers, each tried by a child that must come to an end.
+/* fuzz.c - damaged heaps without a fuzzer: by the recipes of fuzz/seeds.txt
+ * and others from a fixed sequence of random numbers, each tried by a child
+ * that must come to an end.
  *
- *   t/fuzz.t FILE...      replay inputs
+ *   t/fuzz.t FILE...      print inputs, and replay them
  *   t/fuzz.t --seeds DIR  write a corpus for the fuzzer to begin with
  */
 #include "config.h"
@@ -23,7 +24,8 @@
 
 enum {
 	CHANGES = 4,
-	MAX = 1 + CHANGES * RECIPE,
+	MAX = 1 + 8 * RECIPE, /* bytes of an input */
+	SEEDS = 1000,
 	BATCH = 25,
 	BATCHES = 80,
 	LIMIT = 60, /* seconds for a batch, on a busy machine */
@@ -55,6 +57,61 @@ recipe(uint64_t number, uint8_t *out)
 	return size;
 }
 
+static struct {
+	uint8_t data[MAX];
+	size_t size;
+} seeds[SEEDS];
+
+static size_t
+seed_of(uint64_t number, uint8_t *out)
+{
+	memcpy(out, seeds[number].data, seeds[number].size);
+	return seeds[number].size;
+}
+
+/* The bytes of a line in hexadecimal; how many, or 0 if it is none. */
+static size_t
+bytes_of(const char *line, uint8_t *out)
+{
+	size_t size = 0;
+	int used;
+	unsigned byte;
+
+	while (size < MAX && sscanf(line, "%2x%n", &byte, &used) == 1 &&
+	       used == 2) {
+		out[size++] = (uint8_t)byte;
+		line += 2;
+	}
+	return *line == '\n' ? size : 0;
+}
+
+/* Read fuzz/seeds.txt; how many there are, or 0 if it is not as it should
+ * be. */
+static size_t
+read_seeds(void)
+{
+	const char *tree = getenv("srcdir");
+	char path[4096], line[4096];
+	size_t n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/fuzz/seeds.txt", tree ? tree : ".");
+	f = fopen(path, "r");
+	while (f && n < SEEDS && fgets(line, sizeof(line), f)) {
+		if (*line == '#' || *line == '\n')
+			continue;
+		seeds[n].size = bytes_of(line, seeds[n].data);
+		if (!seeds[n++].size) {
+			tap_note("%s: no input: %s", path, line);
+			n = 0;
+			break;
+		}
+	}
+	if (f)
+		fclose(f);
+	return n;
+}
+
 static void
 print(const uint8_t *data, size_t size)
 {
@@ -69,8 +126,11 @@ print(const uint8_t *data, size_t size)
 /* Where a batch is, for whom it leaves behind. */
 static uint64_t *now;
 
+typedef size_t source(uint64_t number, uint8_t *out);
+
+/* Inputs from one number to before another. */
 static bool
-batch(uint64_t from)
+batch(source *input, uint64_t from, uint64_t to)
 {
 	uint8_t data[MAX];
 	pid_t pid = fork();
@@ -78,8 +138,8 @@ batch(uint64_t from)
 
 	if (pid == 0) {
 		tap_limit(LIMIT);
-		for (*now = from; *now < from + BATCH; ++*now)
-			LLVMFuzzerTestOneInput(data, recipe(*now, data));
+		for (*now = from; *now < to; ++*now)
+			LLVMFuzzerTestOneInput(data, input(*now, data));
 		_exit(0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
@@ -88,8 +148,19 @@ batch(uint64_t from)
 		return true;
 	tap_note("input %llu ended with status %#x", (unsigned long long)*now,
 		 (unsigned)status);
-	print(data, recipe(*now, data));
+	print(data, input(*now, data));
 	return false;
+}
+
+/* Each by its own child, so that one that fails hides no other. */
+static uint64_t
+replay_seeds(size_t n)
+{
+	uint64_t i, failed = 0;
+
+	for (i = 0; i < n; i++)
+		failed += !batch(seed_of, i, i + 1);
+	return failed;
 }
 
 static int
@@ -107,31 +178,45 @@ replay(const char *name)
 		fprintf(stderr, "%s: %s\n", name, strerror(errno));
 		return 1;
 	}
+	if (n <= MAX)
+		print(data, (size_t)n);
 	LLVMFuzzerTestOneInput(data, (size_t)n);
 	return 0;
 }
 
-/* Each image as it is, with one change of each kind; and a bare header. */
+static bool
+write_seed(const char *directory, size_t i, const uint8_t *data, size_t size)
+{
+	char name[4096];
+	bool good;
+	int fd;
+
+	snprintf(name, sizeof(name), "%s/seed-%zu", directory, i);
+	fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	good = fd >= 0 && write(fd, data, size) == (ssize_t)size;
+	if (!good)
+		fprintf(stderr, "%s: %s\n", name, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return good;
+}
+
+/* Those of the tree; each image as it is; and each with random changes. */
 static int
 write_seeds(const char *directory)
 {
-	size_t n = images_make(), i, size;
-	char name[4096];
+	size_t n = images_make(), known = read_seeds(), i, size;
 	uint8_t data[MAX];
-	int fd;
+	bool good = known > 0;
 
-	for (i = 0; i < 2 * n; i++) {
+	for (i = 0; good && i < known; i++)
+		good = write_seed(directory, i, seeds[i].data, seeds[i].size);
+	for (i = 0; good && i < 2 * n; i++) {
 		size = i < n ? 1 : recipe(i, data);
 		data[0] = (uint8_t)(i % n);
-		snprintf(name, sizeof(name), "%s/seed-%zu", directory, i);
-		fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-		if (fd < 0 || write(fd, data, size) != (ssize_t)size) {
-			fprintf(stderr, "%s: %s\n", name, strerror(errno));
-			return 1;
-		}
-		close(fd);
+		good = write_seed(directory, known + i, data, size);
 	}
-	return 0;
+	return !good;
 }
 
 /* Images that nobody damaged are whole, also after their recovery. */
@@ -164,6 +249,7 @@ main(int argc, char **argv)
 {
 	time_t end = time(NULL) + (getenv("POSH_SOAK") ? 600 : QUICK);
 	uint64_t i, failed = 0;
+	size_t known;
 	int rc = 0, k;
 
 	if (argc == 3 && !strcmp(argv[1], "--seeds"))
@@ -178,9 +264,12 @@ main(int argc, char **argv)
 		abort();
 	ok(images_make() > 30, "heaps are left whole and half-way");
 	ok(all_whole(), "without damage all of them are in order");
+	known = read_seeds();
+	ok(known && !replay_seeds(known),
+	   "%zu heaps that were chosen crash nothing, and keep nobody", known);
 	for (i = 0; (i < BATCHES || getenv("POSH_SOAK")) && time(NULL) < end;
 	     i++)
-		failed += !batch(i * BATCH);
+		failed += !batch(recipe, i * BATCH, (i + 1) * BATCH);
 	ok(!failed, "%llu damaged heaps crash nothing, and keep nobody",
 	   (unsigned long long)(i * BATCH));
 	return tap_done();

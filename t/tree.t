@@ -21,8 +21,8 @@ report() { # what is wrong, sentence
 sources() {
 	ls libposh/*.[ch] libposh/*.map python/_posh/*.[ch] \
 		python/posh/*.py* python/posh/py.typed t/*.[ch] t/*.py t/*.t \
-		examples/*.py examples/*.c bench/*.* fuzz/*.[ch] doc/*.md \
-		2>/dev/null |
+		examples/*.py examples/*.c bench/*.* fuzz/*.[ch] fuzz/*.txt \
+		doc/*.md 2>/dev/null |
 		grep -v -e '\.mk$' -e '\.pyc$' -e '\.o$'
 	# Programs among the tests are built: their source has no name there.
 	grep -l '^main(' t/*.c | sed 's/c$/t/'
@@ -50,7 +50,7 @@ report "$absent" "every file that is named is there"
 all=$(ls bootstrap configure.ac Makefile.am .clang-format LICENSE NEWS \
 	./*.md */local.mk libposh/*.[ch] libposh/*.map libposh/*.in \
 	libposh/posh/*.in python/_posh/*.[ch] python/posh/*.py* t/*.[ch] \
-	t/*.py examples/*.py examples/*.c bench/*.* fuzz/*.[ch] doc/*.md tools/* \
+	t/*.py examples/*.py examples/*.c bench/*.* fuzz/*.[ch] fuzz/*.txt doc/*.md tools/* \
 	2>/dev/null | grep -v -e '\.pyc$' -e '\.o$')
 report "$(for f in $all; do
 	head -n 3 "$f" | grep -q 'SPDX-License-Identifier: MIT' || echo "$f"
