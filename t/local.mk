@@ -108,6 +108,7 @@ dist_check_SCRIPTS = $(TREE_TESTS)
 
 PYTHON_TESTS = \
 	%D%/pybench.py \
+	%D%/pyclasses.py \
 	%D%/pycollect.py \
 	%D%/pycrash.py \
 	%D%/pydict.py \

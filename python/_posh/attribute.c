@@ -443,6 +443,58 @@ static PyType_Spec attribute_spec = {
 	.slots = attribute_slots,
 };
 
+/* May T have a descriptor for it? */
+static bool
+learnable(class_object *cls, PyObject *name)
+{
+	PyObject *descr;
+	if (!PyUnicode_CheckExact(name) || cls->closed ||
+	    PyDict_GetItemWithError(cls->type->tp_dict, name) ||
+	    PyUnicode_Tailmatch(name, posh_state->dunder, 0, 2, -1))
+		return false;
+	descr = _PyType_Lookup(cls->base, name);
+	return !descr || !Py_TYPE(descr)->tp_descr_set ||
+	       Py_TYPE(descr) == &PyMemberDescr_Type;
+}
+
+/* Has this instance, or one of those that the class's slots are for, such an
+ * attribute?  1, 0 or -1. */
+static int
+is_stored(ref_object *r, PyObject *name)
+{
+	PyObject *value;
+	int slot = layout_slot(r->layout, r->heap, name, 0), rc;
+	if (slot != -1)
+		return slot == -2 ? -1 : 1;
+	rc = instance_load(r, name, &value);
+	if (rc > 0)
+		Py_DECREF(value);
+	return rc;
+}
+
+int
+attribute_learn(PyObject *self, class_object *cls, PyObject *name, bool store)
+{
+	ref_object *r;
+	PyObject *a;
+	int rc = store;
+	if (!learnable(cls, name))
+		return PyErr_Occurred() ? -1 : 0;
+	r = instance_ref(self, cls);
+	if (!r)
+		return -1;
+	if (!store)
+		rc = is_stored(r, name);
+	if (rc <= 0)
+		return rc;
+	a = PyObject_CallOneArg((PyObject *)posh_state->Attribute, name);
+	if (!a)
+		return -1;
+	rc = PyType_Type.tp_setattro((PyObject *)cls->type, name, a);
+	Py_DECREF(a);
+	return rc;
+}
+
 /*
  * For the mapping that is a proxy's __dict__, in Python.
  */
@@ -481,7 +533,7 @@ attrs_get(PyObject *Py_UNUSED(module), PyObject *args)
 	r = ref_argument(x);
 	if (!r)
 		return NULL;
-	if (PyUnicode_CheckExact(name))
+	if (PyUnicode_Check(name))
 		rc = instance_load(r, name, &value);
 	if (rc == 0)
 		error_set_key(name);

@@ -177,8 +177,8 @@ extra_load(heap_object *heap, posh_handle o, PyObject *name, PyObject **out)
 	if (rc < 0)
 		return error_set(posh_state, rc), -1;
 	encoder_init(&e, heap);
-	rc = value_encode_plain(heap, name, &key, &e);
-	if (rc == 1)
+	rc = layout_name(heap, name, &key, &e);
+	if (rc == 0)
 		CALL(rc, posh_dict_get(heap->h, extra, &key, &v));
 	encoder_clear(&e);
 	if (rc == 0)
@@ -224,13 +224,11 @@ extra_put(heap_object *heap, posh_handle o, PyObject *name,
 	if (rc < 0)
 		return rc;
 	encoder_init(&e, heap);
-	rc = value_encode_plain(heap, name, &key, &e);
-	if (rc == 1 && v)
+	rc = layout_name(heap, name, &key, &e);
+	if (rc == 0 && v)
 		CALL(rc, posh_dict_set(heap->h, extra, &key, v));
-	else if (rc == 1)
+	else if (rc == 0)
 		CALL(rc, posh_dict_pop(heap->h, extra, &key, NULL));
-	else
-		rc = -EINVAL;
 	encoder_clear(&e);
 	heap_drop(heap, extra);
 	return rc < 0 ? rc : 0;
@@ -450,7 +448,9 @@ static PyType_Spec ref_spec = {
 int
 instance_exec(PyObject *module, module_state *state)
 {
-	if (type_add(module, &ref_spec, &state->InstanceRef) < 0 ||
+	state->dunder = PyUnicode_InternFromString("__");
+	if (!state->dunder ||
+	    type_add(module, &ref_spec, &state->InstanceRef) < 0 ||
 	    class_exec(module, state) < 0 || layout_exec(module, state) < 0 ||
 	    attribute_exec(module, state) < 0)
 		return -1;

@@ -57,6 +57,19 @@ layout_dealloc(PyObject *op)
 	Py_DECREF(tp);
 }
 
+int
+layout_name(heap_object *heap, PyObject *name, struct posh_value *v, encoder *e)
+{
+	int rc;
+	if (!PyUnicode_CheckExact(name) && PyUnicode_Check(name)) {
+		name = PyUnicode_FromObject(name);
+		if (!name || encoder_keep(e, name) < 0)
+			return -ENOMEM;
+	}
+	rc = value_encode_plain(heap, name, v, e);
+	return rc > 0 ? 0 : -EINVAL;
+}
+
 static int
 ask(layout_object *l, heap_object *heap, PyObject *name, unsigned create)
 {
@@ -64,11 +77,9 @@ ask(layout_object *l, heap_object *heap, PyObject *name, unsigned create)
 	encoder e;
 	int rc;
 	encoder_init(&e, heap);
-	rc = value_encode_plain(heap, name, &v, &e);
-	if (rc == 1)
+	rc = layout_name(heap, name, &v, &e);
+	if (rc == 0)
 		CALL(rc, posh_class_slot(heap->h, l->handle, &v, create));
-	else
-		rc = -EINVAL;
 	encoder_clear(&e);
 	return rc;
 }

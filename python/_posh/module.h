@@ -91,11 +91,13 @@ new_ref(PyObject *x)
 /* Hooks, set from Python by _posh._set_hooks(name=callable, ...).
  *   default_heap()   -> the heap for what is made without naming one
  *   reduce(proxy)    -> what __reduce_ex__ returns (a ticket)
- *   unshare(proxy)   -> a deep private copy, for __deepcopy__ */
+ *   unshare(proxy)   -> a deep private copy, for __deepcopy__
+ *   attributes       the class of what vars(proxy) is */
 #define STATE_HOOKS(X)                                                         \
 	X(PyObject, default_heap)                                              \
 	X(PyObject, reduce)                                                    \
-	X(PyObject, unshare)
+	X(PyObject, unshare)                                                   \
+	X(PyObject, attributes)
 
 /* Methods and constants that values.c and others call, and what the views
  * say they are. */
@@ -121,7 +123,8 @@ new_ref(PyObject *x)
 	X(PyObject, resolve_class)                                             \
 	X(PyObject, not_shareable)                                             \
 	X(PyTypeObject, MonitoredProperty)                                     \
-	X(PyObject, monitor)
+	X(PyObject, monitor)                                                   \
+	X(PyObject, dunder)
 
 #define STATE_ALL(X)                                                           \
 	STATE_ERRORS(X)                                                        \

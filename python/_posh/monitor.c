@@ -8,6 +8,9 @@
  * patched Dog is a patched T.
  *
  * A generator or coroutine is inside only while it is created.
+ *
+ * A __getattribute__ or __setattr__ of Dog's own may go on to object's, which
+ * knows an attribute by T's descriptor only: T learns the name ahead of it.
  */
 #include "sharing.h"
 
@@ -18,6 +21,8 @@ typedef struct {
 	PyObject *original; /* what Dog had when this was made */
 	PyObject *current;  /* what it has */
 	unsigned tag;       /* of T, when that was looked up */
+	char learns;        /* 1: reads attributes by name, 2: writes them */
+	PyObject *weakrefs;
 } monitored_object;
 
 /*
@@ -176,6 +181,23 @@ call(PyObject *f, PyObject *const *args, size_t nargs, PyObject *kwnames)
 	return call_other(f, args, nargs, kwnames);
 }
 
+static inline int
+learn(monitored_object *m, class_object *cls, PyObject *const *args,
+      size_t nargs)
+{
+	if (LIKELY(!m->learns) || nargs < 2)
+		return 0;
+	return attribute_learn(args[0], cls, args[1], m->learns == 2);
+}
+
+static char
+learns(PyObject *name)
+{
+	if (!PyUnicode_CompareWithASCIIString(name, "__getattribute__"))
+		return 1;
+	return PyUnicode_CompareWithASCIIString(name, "__setattr__") ? 0 : 2;
+}
+
 static PyObject *
 monitored_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf,
 		     PyObject *kwnames)
@@ -192,7 +214,9 @@ monitored_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf,
 	} else if (section_enter(&s, args[0], cls, m->name) < 0) {
 		r = NULL;
 	} else {
-		r = call(f, args, nargs, kwnames);
+		r = learn(m, cls, args, nargs) < 0
+			    ? NULL
+			    : call(f, args, nargs, kwnames);
 		if (section_leave(&s, args[0]) < 0)
 			Py_CLEAR(r);
 	}
@@ -218,6 +242,7 @@ monitored_new(PyTypeObject *type, PyObject *args, PyObject *kwds)
 	m->original = Py_NewRef(f);
 	m->current = Py_NewRef(f);
 	m->tag = 0;
+	m->learns = learns(name);
 	return (PyObject *)m;
 }
 
@@ -226,6 +251,8 @@ monitored_dealloc(PyObject *op)
 {
 	monitored_object *m = (monitored_object *)op;
 	PyTypeObject *tp = Py_TYPE(op);
+	if (m->weakrefs)
+		PyObject_ClearWeakRefs(op);
 	Py_XDECREF(m->cls);
 	Py_XDECREF(m->name);
 	Py_XDECREF(m->original);
@@ -309,6 +336,8 @@ static PyMemberDef monitored_members[] = {
 	 NULL},
 	{"_original", T_OBJECT, offsetof(monitored_object, original), READONLY,
 	 NULL},
+	{"__weaklistoffset__", T_PYSSIZET, offsetof(monitored_object, weakrefs),
+	 READONLY, NULL},
 	{"__vectorcalloffset__", T_PYSSIZET,
 	 offsetof(monitored_object, vectorcall), READONLY, NULL},
 	{NULL, 0, 0, 0, NULL}};

@@ -95,6 +95,11 @@ layout_object *layout_of_handle(heap_object *heap, posh_handle cls);
 int layout_slot(layout_object *l, heap_object *heap, PyObject *name,
 		unsigned create);
 
+/* Encode an attribute's name, of a subclass of str too: 0 or a negative
+ * errno. */
+int layout_name(heap_object *heap, PyObject *name, struct posh_value *v,
+		encoder *e);
+
 /* How many slots a new instance gets that has n attributes. */
 size_t layout_room(layout_object *l, size_t n);
 
@@ -168,6 +173,12 @@ PyObject *instance_attributes(heap_object *heap, posh_handle o,
 
 /* Return what the class of a proxy says about a name, borrowed or NULL. */
 PyObject *instance_descr(class_object *cls, PyObject *name);
+
+/* Give T a descriptor for a name that some instance has as an attribute, or
+ * with store is about to have: for object.__getattribute__ and the like.
+ * 0 or -1. */
+int attribute_learn(PyObject *self, class_object *cls, PyObject *name,
+		    bool store);
 
 /* Make a plain, empty instance of a class, running none of its code; set an
  * attribute of one. */

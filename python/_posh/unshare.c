@@ -186,33 +186,43 @@ copy_proxy(heap_object *heap, posh_handle o, enum posh_kind kind, bool shallow)
 	return r;
 }
 
+static PyObject *unshare_function(PyObject *module, PyObject *x);
+
 /* A tuple that came out of the heap has proxies in it. */
 static PyObject *
 copy_tuple(PyObject *x)
 {
 	Py_ssize_t n = PyTuple_GET_SIZE(x);
-	PyObject *r = PyTuple_New(n), *module, *item;
+	PyObject *r = PyTuple_New(n), *item;
 	bool same = true;
-	module = r ? PyImport_ImportModule("posh._posh") : NULL;
-	for (Py_ssize_t i = 0; module && i < n; i++) {
-		item = PyObject_CallMethod(module, "unshare", "O",
-					   PyTuple_GET_ITEM(x, i));
+	for (Py_ssize_t i = 0; r && i < n; i++) {
+		item = unshare_function(NULL, PyTuple_GET_ITEM(x, i));
 		if (!item) {
-			Py_CLEAR(module);
+			Py_CLEAR(r);
 			break;
 		}
 		same = same && item == PyTuple_GET_ITEM(x, i);
 		PyTuple_SET_ITEM(r, i, item);
 	}
-	if (!module) {
-		Py_XDECREF(r);
-		return NULL;
-	}
-	Py_DECREF(module);
-	if (!same)
+	if (!r || !same)
 		return r;
 	Py_DECREF(r);
 	return Py_NewRef(x);
+}
+
+/* What vars() of a proxy gave becomes a plain dict. */
+static PyObject *
+copy_attributes(PyObject *x)
+{
+	PyObject *r = PyObject_CallMethod(x, "copy", NULL), *name, *value;
+	Py_ssize_t at = 0;
+	while (r && PyDict_Next(r, &at, &name, &value)) {
+		PyObject *copy = unshare_function(NULL, value);
+		if (!copy || PyDict_SetItem(r, name, copy) < 0)
+			Py_CLEAR(r);
+		Py_XDECREF(copy);
+	}
+	return r;
 }
 
 PyDoc_STRVAR(unshare_doc,
@@ -231,6 +241,8 @@ unshare_function(PyObject *Py_UNUSED(module), PyObject *x)
 		return copy_proxy(heap, o, kind, false);
 	if (PyTuple_CheckExact(x))
 		return copy_tuple(x);
+	if ((PyObject *)Py_TYPE(x) == posh_state->attributes)
+		return copy_attributes(x);
 	return Py_NewRef(x);
 }
 

@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 
 from . import _posh
 from ._builtin import IMMUTABLE, SHAREABLE, set_builtin_policy
-from ._policy import MONITOR, check_policy
+from ._policy import MONITOR, check_policy, synchronized
 
 _T = TypeVar("_T")
 
@@ -35,6 +35,7 @@ _FORESEEN = 48
 _by_name = {}  # qualified name -> shared type
 _options = {}  # class -> what it was made shareable with
 _metatypes = {}  # metaclass -> the one of the shared types
+_slots = {}  # shared type -> attributes that are not in its __dict__
 
 
 class _Quiet:
@@ -52,20 +53,34 @@ class _Quiet:
 
 
 class Attributes(collections.abc.MutableMapping):
-    """The attributes of a shared object: what vars(p) is."""
+    """The attributes of a shared object: what vars(p) is.
 
-    __slots__ = ("_object",)
+    Those that the class's __slots__ name are none of them.
+    """
+
+    __slots__ = ("_object", "_slots")
 
     def __init__(self, x):
         self._object = x
+        self._slots = _slots.get(type(x), ())
+
+    @property
+    def __class__(self):
+        return dict
 
     def __getitem__(self, name):
+        if name in self._slots:
+            raise KeyError(name)
         return _posh._attrs_get(self._object, name)
 
     def __setitem__(self, name, value):
+        if name in self._slots:
+            raise KeyError(f"{name!r} is in __slots__")
         _posh._attrs_set(self._object, name, value)
 
     def __delitem__(self, name):
+        if name in self._slots:
+            raise KeyError(name)
         _posh._attrs_set(self._object, name)
 
     def __iter__(self):
@@ -81,14 +96,22 @@ class Attributes(collections.abc.MutableMapping):
             return False
         return True
 
+    def setdefault(self, name, default=None):
+        """Return the attribute; without it, set it first."""
+        with synchronized(self._object):
+            if name not in self:
+                self[name] = default
+            return self[name]
+
     def copy(self):
         """Return the attributes in a plain dict."""
-        return _posh._attrs(self._object)
+        found = _posh._attrs(self._object)
+        for name in self._slots:
+            found.pop(name, None)
+        return found
 
     def __eq__(self, other):
-        if isinstance(other, Attributes):
-            other = other.copy()
-        return self.copy() == other
+        return self.copy() == _plain(other)
 
     __hash__ = None
 
@@ -110,7 +133,7 @@ class Attributes(collections.abc.MutableMapping):
 
 
 def _plain(x):
-    return x.copy() if isinstance(x, Attributes) else x
+    return x.copy() if type(x) is Attributes else x
 
 
 def _get_dict(self):
@@ -341,11 +364,15 @@ def _namespace(tp, synch):
         "__class__": property(lambda self: tp),
         "__reduce_ex__": _reduce,
         "__reduce__": lambda self: _reduce(self, 2),
-        "__copy__": _posh_copy,
-        "__deepcopy__": _posh_deepcopy,
         "__del__": _no_del,
         "__synch__": synch,
     }
+    for name, copy in (
+        ("__copy__", _posh_copy),
+        ("__deepcopy__", _posh_deepcopy),
+    ):
+        if not hasattr(tp, name):
+            namespace[name] = copy
     if tp.__dir__ is object.__dir__ and _has_dict(tp):
         namespace["__dir__"] = _dir
     if _has_dict(tp):
@@ -387,18 +414,28 @@ def _make(tp, synch):
     )
 
 
+#: From these a shared type learns names, so they need a wrapper anyway.
+_LEARNING = ("__getattribute__", "__setattr__")
+
+
 def _furnish(shared, tp, info, names, synch):
     """Give the shared type its attributes and wrappers."""
     give = type.__setattr__
     for name in names:
         give(shared, name, _posh.Attribute(name))
-    kinds = _wrappers(tp) if synch is not None else {}
+    kinds = _wrappers(tp)
+    if synch is None:
+        kinds = {n: k for n, k in kinds.items() if n in _LEARNING}
     for name, kind in kinds.items():
         if name not in vars(shared):
             original = inspect.getattr_static(tp, name)
             give(shared, name, kind(info, name, original))
     if synch is MONITOR:
         _warn_of_generators(tp, kinds)
+    if _has_dict(tp):
+        members = {n for cls in tp.__mro__ for n in _members(cls)}
+        if members:
+            _slots[shared] = frozenset(members)
     type.__delattr__(shared, "_posh_ref")
     type.__delattr__(shared, "__slots__")
 
@@ -615,4 +652,5 @@ def _not_shareable(root, x, why):
     raise _posh.NotShareableError(text)
 
 
+_posh._set_hooks(attributes=Attributes)
 _posh._set_sharing_hooks(_resolve, _not_shareable, MONITOR)
