@@ -180,7 +180,7 @@ claim(struct posh__self *self, struct posh__member *member)
 {
 	uint64_t w = posh__load(&member->reaper);
 
-	if (w && w != self->name &&
+	if (w && (uint32_t)w != self->name &&
 	    !posh__name_dead(self->h, (uint32_t)w, NULL) && POSH_RULE(CLAIM))
 		return false;
 	return posh__cas(&member->reaper, w, self->name);
