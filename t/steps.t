@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Every POSH_STEP has its row in the STEPS table of its file's top comment (of
 # X.c for what X.h has inline), every row its POSH_STEP, and a step is named
-# after its file.
+# after its file.  The tables of all files together are doc/recovery.md's.
 code=$POSH_TMP/steps-code rows=$POSH_TMP/steps-rows n=0 failed=0
 trap 'rm -f "$code" "$rows"' EXIT
 
@@ -37,6 +37,11 @@ for f in "$srcdir"/libposh/*.c "$srcdir"/libposh/*.h; do
 	! grep -qv "^${name%.*}\.[0-9][0-9]*\$" "$code"
 	report $? "$name: its steps are named after it"
 done
+LC_ALL=C awk -f "$srcdir/doc/steps.awk" "$srcdir"/libposh/*.[ch] >"$rows"
+sed -n '/^| step |/,/^$/p' "$srcdir/doc/recovery.md" >"$code"
+cmp -s "$code" "$rows"
+report $? "doc/recovery.md has the same tables"
+diff "$rows" "$code" | sed 's/^/# /'
 [ $n -gt 0 ]
 report $? "there are steps"
 echo "1..$n"
