@@ -47,7 +47,8 @@ static int
 expect(struct graph *g, const char *op, int64_t rc)
 {
 	if (rc < 0 && rc != -ENOENT && rc != -ERANGE && rc != -ESTALE &&
-	    rc != -EDEADLK && rc != -ENOMEM)
+	    rc != -EDEADLK && rc != -ENOMEM &&
+	    rc != -EINTR) /* of a wait with hooks, now and then */
 		complain(g, "%s: %s", op, posh_error_text((int)rc));
 	return (int)rc;
 }
