@@ -173,7 +173,7 @@ uint64_t
 posh__block_bytes(struct posh_heap *h, uint64_t block)
 {
 	struct posh__span *s = posh__span_at(h, block >> POSH__SPAN_BITS);
-	uint64_t bytes = block_size(s), room;
+	uint64_t bytes = block_size(s), room, limit;
 
 	/* No further than the memory goes: a damaged heap is walked too. */
 	if (bytes) {
@@ -183,7 +183,8 @@ posh__block_bytes(struct posh_heap *h, uint64_t block)
 	bytes = posh__peek(&s->bytes);
 	if (posh__inside(h, block, bytes))
 		return bytes;
-	return block < h->limit ? h->limit - block : 0;
+	limit = posh__private_load(&h->limit);
+	return block < limit ? limit - block : 0;
 }
 
 /* Have the class's list of spans that may have blocks take one more. */

@@ -72,6 +72,20 @@ posh__store(posh__word *w, uint64_t v)
 	AO_store_release(w, v);
 }
 
+/* Words of this process alone which its threads look at without a lock: each
+ * is a hint, or is read again under one.  No order, and no other process. */
+static inline uint64_t
+posh__private_load(const posh__word *w)
+{
+	return AO_load(w);
+}
+
+static inline void
+posh__private_store(posh__word *w, uint64_t v)
+{
+	AO_store(w, v);
+}
+
 /* A full barrier.  A locked instruction on the stack is a tenth of what
  * mfence costs, which AO_nop_full is with some compilers. */
 static inline void

@@ -487,7 +487,7 @@ posh__collect_soon(struct posh__self *self)
 	/* Not inside a monitor: others may be at the gate with theirs. */
 	if (self->nheld || self->hookless)
 		return;
-	h->grown = false;
+	posh__private_store(&h->grown, 0);
 	if (!due(h))
 		return;
 	/* Other threads of this process may run meanwhile. */

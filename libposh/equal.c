@@ -228,7 +228,8 @@ equal(struct walk *w, uint64_t value, const struct posh_value *in)
 static struct walk
 walk(struct posh__self *self)
 {
-	return (struct walk){self->h, 0, self->h->limit / 32};
+	return (struct walk){self->h, 0,
+			     posh__private_load(&self->h->limit) / 32};
 }
 
 int

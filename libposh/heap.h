@@ -16,12 +16,13 @@ struct posh__self;
 
 /* What this process keeps of the holds it has; see hold.h. */
 struct posh__holds {
-	posh__half lock; /* private; 0 or 1, 2: somebody sleeps */
-	unsigned bits;   /* log2 of the table's entries */
-	uint64_t table;  /* offset of the shared table */
-	uint64_t used;   /* entries that are not 0, tombs too */
-	uint64_t live;   /* entries in a state */
-	uint32_t *count; /* users of each entry */
+	posh__half lock;  /* private; 0 or 1, 2: somebody sleeps */
+	unsigned bits;    /* log2 of the table's entries */
+	uint64_t table;   /* offset of the shared table */
+	uint64_t used;    /* entries that are not 0, tombs too */
+	uint64_t live;    /* entries in a state */
+	uint32_t *count;  /* users of each entry */
+	posh__word tight; /* used is too much: looked at without the lock */
 };
 
 struct posh_heap {
@@ -30,14 +31,14 @@ struct posh_heap {
 	struct posh__member *member;
 	uint32_t index;     /* of the member entry */
 	bool closed;        /* calls return -ESHUTDOWN */
-	bool grown;         /* look whether to collect: see collect.c */
-	uint64_t taken;     /* spans since this was looked at */
-	bool threads;       /* more than one has been here: see hold.c */
+	posh__word grown;   /* look whether to collect: see collect.c */
+	posh__word taken;   /* spans since this was looked at */
+	posh__word threads; /* more than one has been here: see hold.c */
 	uint64_t serial;    /* of the attachment; UINT64_MAX when closed */
 	bool fences;        /* no membarrier: fence at each entry */
 	posh__word *cookie; /* in a page that a fork wipes; 1 */
 	pthread_key_t key;  /* the thread's struct posh__self */
-	uint64_t limit;     /* cached hdr->size; see posh__inside */
+	posh__word limit;   /* cached hdr->size; see posh__inside */
 	uint64_t low;       /* where the spans begin */
 	struct posh__holds holds;
 	void *(*before)(void *);
@@ -82,12 +83,15 @@ posh__object(const struct posh_heap *h, uint64_t handle)
 static inline bool
 posh__inside(struct posh_heap *h, uint64_t off, uint64_t bytes)
 {
+	uint64_t limit = posh__private_load(&h->limit);
+
 	if (off < h->low)
 		return false;
-	if (bytes <= h->limit && off <= h->limit - bytes)
+	if (bytes <= limit && off <= limit - bytes)
 		return true;
-	h->limit = posh__load(&h->hdr->size);
-	return bytes <= h->limit && off <= h->limit - bytes;
+	limit = posh__load(&h->hdr->size);
+	posh__private_store(&h->limit, limit);
+	return bytes <= limit && off <= limit - bytes;
 }
 
 /* Make the heap at least one step (POSH__GROW) and n spans larger.  for_holds:

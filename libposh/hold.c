@@ -76,14 +76,14 @@ enum { FIRST_BITS = POSH__SPAN_BITS - 3 }; /* one span of 8-byte entries */
 static inline void
 lock(struct posh_heap *h)
 {
-	if (h->threads)
+	if (posh__private_load(&h->threads))
 		posh__private_lock(&h->holds.lock);
 }
 
 static inline void
 unlock(struct posh_heap *h)
 {
-	if (h->threads)
+	if (posh__private_load(&h->threads))
 		posh__private_unlock(&h->holds.lock);
 }
 
@@ -93,9 +93,9 @@ posh__holds_share(struct posh__self *self)
 	struct posh_heap *h = self->h;
 	struct posh__self *s;
 
-	if (h->threads)
+	if (posh__private_load(&h->threads))
 		return;
-	h->threads = true;
+	posh__private_store(&h->threads, 1);
 	posh__barrier();
 	/* Who is in a call may be in the middle of a change; one that begins
 	 * now sees that there are threads. */
@@ -145,6 +145,14 @@ vacant(posh__word *t, unsigned bits, uint64_t object)
 	return NULL;
 }
 
+/* So many entries are used now: three quarters are too many.  Lock held. */
+static void
+use(struct posh__holds *p, uint64_t used)
+{
+	p->used = used;
+	posh__private_store(&p->tight, used >= (UINT64_C(3) << p->bits) / 4);
+}
+
 static posh__word *
 own_find(struct posh_heap *h, uint64_t object)
 {
@@ -184,7 +192,7 @@ add_user(struct posh_heap *h, uint64_t object, unsigned st)
 		return NULL;
 	if (!room) {
 		room = e;
-		p->used++;
+		use(p, p->used + 1);
 	}
 	p->live++;
 	*count_of(h, room) = 1;
@@ -207,7 +215,7 @@ erase(struct posh_heap *h, posh__word *e)
 		return;
 	while (posh__peek(&t[i]) == POSH__HOLD_TOMB) {
 		posh__store(&t[i], 0);
-		p->used--;
+		use(p, p->used - 1);
 		i = (i - 1) & mask;
 	}
 }
@@ -254,7 +262,7 @@ replace(struct posh__self *self, uint64_t n, unsigned bits, uint32_t *count)
 	h->holds.count = count;
 	h->holds.bits = bits;
 	h->holds.table = n << POSH__SPAN_BITS;
-	h->holds.used = h->holds.live;
+	use(&h->holds, h->holds.live);
 	posh__span_give(self, old);
 	posh__store(&self->m->holds_busy, 0);
 }
@@ -276,12 +284,15 @@ room(struct posh__self *self)
 {
 	struct posh_heap *h = self->h;
 	struct posh__holds *p = &h->holds;
-	unsigned bits = wanted_bits(p);
+	unsigned bits;
 	uint64_t n;
 	uint32_t *count;
 
-	if (__builtin_expect(p->used < (UINT64_C(3) << p->bits) / 4, 1))
+	if (__builtin_expect(posh__private_load(&p->tight) == 0, 1))
 		return;
+	lock(h);
+	bits = wanted_bits(p);
+	unlock(h);
 	/* Not under the private lock: growth may wait. */
 	count = calloc(sizeof(*count), UINT64_C(1) << bits);
 	if (!count)
@@ -293,7 +304,7 @@ room(struct posh__self *self)
 		return;
 	}
 	lock(h);
-	if (wanted_bits(p) <= bits && p->used >= (UINT64_C(3) << p->bits) / 4) {
+	if (wanted_bits(p) <= bits && posh__private_load(&p->tight)) {
 		replace(self, n, bits, count);
 		count = NULL;
 	}
@@ -537,7 +548,8 @@ posh__holds_create(struct posh__self *self)
 	}
 	h->holds.bits = FIRST_BITS;
 	h->holds.table = n << POSH__SPAN_BITS;
-	h->holds.used = h->holds.live = 0;
+	h->holds.live = 0;
+	use(&h->holds, 0);
 	memset(posh__at(h, h->holds.table), 0, POSH__SPAN);
 	posh__store(&self->m->holds, TABLE(FIRST_BITS, n));
 	posh__store(&self->t->span_busy, 0);
@@ -708,20 +720,21 @@ posh__holds_copy(struct posh__self *self, struct posh__member *child)
 void
 posh__holds_adopt(struct posh_heap *h)
 {
-	uint64_t w = posh__load(&h->member->holds), i;
+	uint64_t w = posh__load(&h->member->holds), i, used = 0;
 	posh__word *t = table_at(h, TABLE_SPAN(w) << POSH__SPAN_BITS);
 
 	h->holds.table = TABLE_SPAN(w) << POSH__SPAN_BITS;
-	h->holds.used = h->holds.live = 0;
+	h->holds.live = 0;
 	for (i = 0; i < UINT64_C(1) << h->holds.bits; i++) {
 		uint64_t e = posh__peek(&t[i]);
 
-		h->holds.used += e != 0;
+		used += e != 0;
 		if (e > POSH__HOLD_TOMB)
 			h->holds.live++;
 		else
 			h->holds.count[i] = 0;
 	}
+	use(&h->holds, used);
 	posh__half_store(&h->holds.lock, 0);
-	h->threads = false; /* this one alone came along */
+	posh__private_store(&h->threads, 0); /* this one alone came along */
 }

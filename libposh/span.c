@@ -112,15 +112,17 @@ posh__span_count(struct posh_heap *h, enum posh__map map)
 	return count;
 }
 
-/* This process has taken spans: now and then it looks whether to collect. */
+/* This process has taken spans: now and then it looks whether to collect.  Of
+ * two threads at once one may count for nothing: the next look is later. */
 static void
 taken(struct posh_heap *h, uint64_t n)
 {
-	h->taken += n;
-	if (h->taken < LOOK_AFTER)
-		return;
-	h->taken = 0;
-	h->grown = true;
+	n += posh__private_load(&h->taken);
+	if (n >= LOOK_AFTER) {
+		n = 0;
+		posh__private_store(&h->grown, 1);
+	}
+	posh__private_store(&h->taken, n);
 }
 
 /* Who looks for a span: the horizon is found out when first needed. */

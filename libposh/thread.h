@@ -119,7 +119,7 @@ posh__enter_write(struct posh_heap *h, struct posh__self **out)
 	if (rc)
 		return rc;
 	posh__begin_write(*out);
-	if (__builtin_expect(h->grown, 0))
+	if (__builtin_expect(posh__private_load(&h->grown) != 0, 0))
 		posh__collect_soon(*out);
 	return 0;
 }

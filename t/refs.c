@@ -92,8 +92,10 @@ test_full_while_read(void)
 	actor_hear(&a);
 	for (i = 0; i < 300; i++)
 		failed += posh_list_set(r.h, r.list, i % (int)r.n, &v) != 0;
-	ok(!failed, "its values are replaced while another reads them: "
-		    "%d of 300 failed", failed);
+	ok(!failed,
+	   "its values are replaced while another reads them: "
+	   "%d of 300 failed",
+	   failed);
 	actor_kill(&a);
 	actor_end(&a);
 	posh_heap_close(r.h);
@@ -166,8 +168,7 @@ test_late_reader(void)
 	ok(block == o.off, "a block is used again while a late reader is at "
 			   "it");
 	posh__hold_cancel(self, block);
-	ok(POSH__STATE(posh__load(posh__block_word(h, block))) ==
-			   POSH__LIVE &&
+	ok(POSH__STATE(posh__load(posh__block_word(h, block))) == POSH__LIVE &&
 		   state_of(h, block) != 0,
 	   "the late reader does not take the new object's hold away");
 	posh__hold_confirm(self, block);
@@ -356,15 +357,15 @@ test_gate(const char *what, void (*write)(struct writer *))
 static struct {
 	pthread_mutex_t lock;
 	posh_heap *h;
-	volatile bool away, second; /* the first is away; the second is in */
-} gil = {PTHREAD_MUTEX_INITIALIZER, NULL, false, false};
+	posh__half away, second; /* the first is away; the second is in */
+} gil = {PTHREAD_MUTEX_INITIALIZER, NULL, 0, 0};
 
 static void *
 gil_leave(void *arg)
 {
 	pthread_mutex_unlock(&gil.lock);
-	gil.away = true;
-	while (!gil.second)
+	posh__half_store(&gil.away, 1);
+	while (!posh__half_load(&gil.second))
 		usleep(100);
 	return arg;
 }
@@ -382,10 +383,10 @@ second_thread(void *arg)
 {
 	posh_handle o;
 
-	while (!gil.away)
+	while (!posh__half_load(&gil.away))
 		usleep(100);
 	pthread_mutex_lock(&gil.lock);
-	gil.second = true;
+	posh__half_store(&gil.second, 1);
 	if (posh_list_new(gil.h, &o) == 0)
 		posh_object_drop(gil.h, o);
 	pthread_mutex_unlock(&gil.lock);
@@ -407,14 +408,15 @@ test_collect_and_second(void)
 	posh_heap_wait_hooks(gil.h, gil_leave, gil_enter, NULL);
 	if (pthread_create(&t, NULL, second_thread, NULL))
 		abort();
-	gil.h->grown = true;
+	posh__private_store(&gil.h->grown, 1);
 	posh__store(&gil.h->hdr->collected, 0);
 	tap_limit(20);
 	fill(gil.h, list, 1);
 	pthread_mutex_unlock(&gil.lock);
 	pthread_join(t, NULL);
 	tap_limit(0);
-	ok(gil.second, "a second thread comes while the first collects");
+	ok(posh__half_load(&gil.second),
+	   "a second thread comes while the first collects");
 	posh_heap_wait_hooks(gil.h, NULL, NULL, NULL);
 	posh_object_drop(gil.h, list);
 	posh_heap_close(gil.h);
@@ -437,8 +439,9 @@ test_across_the_end(void)
 	body = posh__load(&posh__object(h, list.off)->body);
 	h->limit = body + POSH__SPAN;
 	posh_object_drop(h, list);
-	ok(live_bytes(h) == empty, "a body across the former end of the heap "
-				   "is taken apart: %lld bytes are left",
+	ok(live_bytes(h) == empty,
+	   "a body across the former end of the heap "
+	   "is taken apart: %lld bytes are left",
 	   (long long)(live_bytes(h) - empty));
 	posh_heap_close(h);
 }
@@ -561,7 +564,7 @@ test_stopped_in_a_call(void)
 	while (waitpid(a.pid, &status, WUNTRACED) < 0 && errno == EINTR)
 		;
 	posh__store(&h->hdr->collected, 0);
-	h->grown = true;
+	posh__private_store(&h->grown, 1);
 	ok(fill(h, list, 1) == 1, "a process is stopped in a call; another "
 				  "gives its collection up, and goes on");
 	ok(posh__load(&h->hdr->collected) > UINT64_C(32) << 20,
@@ -624,12 +627,16 @@ test_orphans(void)
 	before = orphans(r.h);
 	ok(before >= 12, "a process leaves %d spans", before);
 	alone = come_and_go(&r, 1);
-	ok(alone >= before - 2, "the next one takes those that it can use: "
-				"%d are left alone", alone);
+	ok(alone >= before - 2,
+	   "the next one takes those that it can use: "
+	   "%d are left alone",
+	   alone);
 	posh_list_delete(r.h, r.list, 0, 19000);
 	come_and_go(&r, 19000);
-	ok(orphans(r.h) <= before + 3, "what was freed in them is used again: "
-				       "%d", orphans(r.h));
+	ok(orphans(r.h) <= before + 3,
+	   "what was freed in them is used again: "
+	   "%d",
+	   orphans(r.h));
 	posh_heap_close(r.h);
 }
 
