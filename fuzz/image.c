@@ -98,6 +98,18 @@ fill_dict(posh_heap *h, posh_handle dict)
 }
 
 static void
+fill_buffer(posh_heap *h, posh_handle buffer)
+{
+	struct posh_value meta = text("the meta of a buffer");
+	posh_handle blob;
+
+	if (posh_blob_new(h, 100, &blob))
+		abort();
+	posh_buffer_init(h, buffer, blob, &meta);
+	posh_object_drop(h, blob);
+}
+
+static void
 fill(posh_heap *h)
 {
 	static const char big[200000];
@@ -111,6 +123,10 @@ fill(posh_heap *h)
 	posh_object_drop(h, o);
 	o = named(h, "dict");
 	fill_dict(h, o);
+	posh_object_drop(h, o);
+	put(h, "buffer", posh_fresh(POSH_KIND_BUFFER));
+	o = named(h, "buffer");
+	fill_buffer(h, o);
 	posh_object_drop(h, o);
 	put(h, "big", posh_bytes(big, sizeof(big)));
 	if (posh_class_intern(h, "Class", &cls) ||
@@ -198,6 +214,17 @@ op_update(posh_heap *h, posh_handle list, posh_handle dict)
 }
 
 static void
+op_bytes(posh_heap *h, posh_handle list, posh_handle dict)
+{
+	posh_handle o = named(h, "buffer");
+
+	(void)list;
+	(void)dict;
+	posh_buffer_splice(h, o, 10, 20, "so many bytes and no more", 20);
+	posh_buffer_splice(h, o, 10, 3, "other bytes", 11);
+}
+
+static void
 op_replace(posh_heap *h, posh_handle list, posh_handle dict)
 {
 	struct posh_value item[] = {text("a"), posh_object(list)};
@@ -246,7 +273,7 @@ typedef void op(posh_heap *h, posh_handle list, posh_handle dict);
 static op *const ops[] = {
 	op_insert, op_append,  op_extend, op_delete,  op_splice,
 	op_set,    op_pop,     op_update, op_replace, op_destroy,
-	op_large,  op_collect, op_leave,
+	op_large,  op_collect, op_leave,  op_bytes,
 };
 
 /*

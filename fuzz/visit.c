@@ -189,6 +189,45 @@ see_instance(struct tour *t, posh_handle o)
 }
 
 static void
+see_blob(struct tour *t, posh_handle o)
+{
+	posh_handle found;
+	uint64_t n, at;
+	void *p;
+
+	if (posh_blob_data(t->h, o, &p, &n))
+		return;
+	if (n)
+		sink = ((const uint8_t *)p)[n - 1];
+	posh_blob_find(t->h, p, &found, &at);
+}
+
+static void
+see_buffer(struct tour *t, posh_handle o)
+{
+	struct posh_value meta;
+	posh_handle blob;
+	uint8_t bytes[64];
+	uint64_t n;
+	void *p;
+
+	if (posh_buffer_meta(t->h, o, &meta) == 0)
+		use(t, &meta, false);
+	if (posh_buffer_view(t->h, o, &blob, &p, &n) == 0) {
+		if (n)
+			sink = ((const uint8_t *)p)[n - 1];
+		note(t, blob);
+	}
+	posh_buffer_read(t->h, o, 1, sizeof(bytes), bytes, &n);
+	posh_buffer_write(t->h, o, 0, bytes, 1);
+	posh_buffer_write(t->h, o, 1, bytes, 3);
+	posh_buffer_splice(t->h, o, 1, 2, bytes, 40);
+	posh_buffer_splice(t->h, o, 0, 3, NULL, 0);
+	posh_buffer_splice(t->h, o, 5, 3, NULL, 0);
+	posh_buffer_splice(t->h, o, 5, UINT64_MAX, NULL, 0);
+}
+
+static void
 see(struct tour *t, posh_handle o)
 {
 	switch (posh_object_kind(t->h, o)) {
@@ -203,6 +242,12 @@ see(struct tour *t, posh_handle o)
 		break;
 	case POSH_KIND_INSTANCE:
 		see_instance(t, o);
+		break;
+	case POSH_KIND_BLOB:
+		see_blob(t, o);
+		break;
+	case POSH_KIND_BUFFER:
+		see_buffer(t, o);
 		break;
 	case POSH_KIND_NONE:
 		break;

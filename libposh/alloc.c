@@ -170,6 +170,32 @@ posh__block_word(struct posh_heap *h, uint64_t block)
 }
 
 uint64_t
+posh__block_around(struct posh_heap *h, uint64_t off)
+{
+	uint64_t n = off >> POSH__SPAN_BITS, block = 0, w;
+	struct posh__span *s;
+
+	if (n < h->hdr->first || n >= h->hdr->nspans ||
+	    !posh__inside(h, off, 1))
+		return 0;
+	w = posh__load(posh__span_word(h, n));
+	if (POSH__SPAN_STATE(w) == POSH__SPAN_CONT &&
+	    POSH__SPAN_STAMP(w) <= n - h->hdr->first) {
+		n -= POSH__SPAN_STAMP(w);
+		w = posh__load(posh__span_word(h, n));
+	}
+	s = posh__span_at(h, n);
+	if (POSH__SPAN_STATE(w) == POSH__SPAN_RUN)
+		block = (n << POSH__SPAN_BITS) + RUN_OFF;
+	else if (off - (n << POSH__SPAN_BITS) >= posh__peek(&s->blocks_off))
+		block = block_at(n, s, index_of(s, off));
+	return block && block <= off && posh__block_word(h, block) &&
+			       off - block < posh__block_bytes(h, block)
+		       ? block
+		       : 0;
+}
+
+uint64_t
 posh__block_bytes(struct posh_heap *h, uint64_t block)
 {
 	struct posh__span *s = posh__span_at(h, block >> POSH__SPAN_BITS);

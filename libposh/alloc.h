@@ -20,6 +20,9 @@ void posh__block_free(struct posh__self *self, uint64_t block);
  * number whatever. */
 posh__word *posh__block_word(struct posh_heap *h, uint64_t block);
 
+/* The block that has this byte, or 0. */
+uint64_t posh__block_around(struct posh_heap *h, uint64_t off);
+
 /* How many bytes the block has (its class's size), for a valid block. */
 uint64_t posh__block_bytes(struct posh_heap *h, uint64_t block);
 

@@ -254,13 +254,51 @@ check_instance(struct posh__check *c, uint64_t instance)
 			  posh__hex(instance));
 }
 
+/*
+ * Blobs and buffers
+ */
+
+static void
+check_blob(struct posh__check *c, uint64_t blob)
+{
+	uint64_t room = posh__block_bytes(c->self->h, blob), window;
+	struct posh__blob *b;
+
+	if (room < sizeof(*b) || posh__blob_at(c->self->h, blob, &b, &window) ||
+	    posh__load(&b->bytes) > room - sizeof(*b))
+		posh__say(c, "blob %#llx: its bytes make no sense, in %llu",
+			  posh__hex(blob), posh__hex(room));
+	if (posh__load(&posh__object(c->self->h, blob)->body))
+		posh__say(c, "blob %#llx has a body", posh__hex(blob));
+}
+
+static void
+check_buffer(struct posh__check *c, uint64_t buffer)
+{
+	struct posh_heap *h = c->self->h;
+	struct posh__buffer *b = posh__at(h, buffer);
+	uint64_t blob = posh__load(&b->blob), meta = posh__load(&b->meta);
+
+	if (blob && !object_of(h, blob, POSH__KIND_BLOB))
+		posh__say(c, "buffer %#llx: its blob is none",
+			  posh__hex(buffer));
+	if (POSH__TAG(meta) == POSH__TAG_OBJECT)
+		posh__say(c, "buffer %#llx: its meta is an object",
+			  posh__hex(buffer));
+	else
+		posh__check_value(c, buffer, meta);
+	if (posh__load(&b->head.body))
+		posh__say(c, "buffer %#llx has a body", posh__hex(buffer));
+}
+
 void
 posh__check_object(struct posh__check *c, uint64_t object)
 {
 	struct posh__object *o = posh__object(c->self->h, object);
-	uint64_t front = o->kind >= POSH__KIND_TUPLE
-				 ? sizeof(struct posh__tuple)
-				 : sizeof(*o);
+	uint64_t front =
+		o->kind == POSH__KIND_BUFFER  ? sizeof(struct posh__buffer)
+		: o->kind >= POSH__KIND_TUPLE ? sizeof(struct posh__tuple)
+					      : sizeof(*o);
 
 	if (posh__block_bytes(c->self->h, object) < front) {
 		posh__say(c, "object %#llx (kind %u) has no room for its front",
@@ -280,6 +318,12 @@ posh__check_object(struct posh__check *c, uint64_t object)
 		break;
 	case POSH__KIND_TUPLE:
 		check_tuple(c, object);
+		break;
+	case POSH__KIND_BLOB:
+		check_blob(c, object);
+		break;
+	case POSH__KIND_BUFFER:
+		check_buffer(c, object);
 		break;
 	default:
 		check_instance(c, object);

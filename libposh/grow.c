@@ -43,6 +43,9 @@
  * the start: in pieces it gets on. */
 #define PIECE (UINT64_C(4) << 20)
 
+/* It is worth asking the kernel which pages of so much memory are zero. */
+#define SPARSE (UINT64_C(256) << 10)
+
 /* Growth beyond this limit would be a signal, SIGXFSZ. */
 static bool
 within_limit(uint64_t end)
@@ -181,6 +184,36 @@ posh__heap_punch(struct posh_heap *h, uint64_t off, uint64_t bytes)
 			 (off_t)off, (off_t)bytes) &&
 	       errno == EINTR)
 		;
+}
+
+void
+posh__heap_clear(struct posh_heap *h, uint64_t off, uint64_t bytes)
+{
+	int fd = bytes < SPARSE ? -1 : posh__heap_fd(h);
+	uint64_t end = off + bytes;
+
+	while (off < end) {
+		int64_t data = (int64_t)off, hole = (int64_t)end;
+
+		if (fd >= 0) {
+			data = lseek(fd, (off_t)off, SEEK_DATA);
+			if (data < 0 && errno == ENXIO)
+				return; /* never stored to */
+			hole = lseek(fd, (off_t)data, SEEK_HOLE);
+		}
+		if (data < 0 || hole < 0) {
+			fd = -1;
+			continue;
+		}
+		if ((uint64_t)data > off)
+			off = (uint64_t)data;
+		if ((uint64_t)hole > end)
+			hole = (int64_t)end;
+		if (off >= end)
+			return;
+		memset(posh__at(h, off), 0, (uint64_t)hole - off);
+		off = (uint64_t)hole;
+	}
 }
 
 /* Set the bits of the spans before `to` that are free (I3). */

@@ -121,4 +121,8 @@ int posh__heap_fill(struct posh_heap *h, bool surely);
 /* Give the pages of a range back to the system; they read as zero. */
 void posh__heap_punch(struct posh_heap *h, uint64_t off, uint64_t bytes);
 
+/* Make memory zero that the caller has to itself.  Pages that were never
+ * stored to are not touched. */
+void posh__heap_clear(struct posh_heap *h, uint64_t off, uint64_t bytes);
+
 #endif

@@ -20,7 +20,7 @@
 #include "atomic.h"
 
 #define POSH__MAGIC     "POSHHEAP"
-#define POSH__LAYOUT    2
+#define POSH__LAYOUT    3
 #define POSH__ENDIAN    UINT32_C(0x01020304)
 #define POSH__SPAN_BITS 16
 #define POSH__SPAN      (UINT64_C(1) << POSH__SPAN_BITS)
@@ -250,7 +250,9 @@ enum {
 	POSH__KIND_DICT = 2,
 	POSH__KIND_TUPLE = 3,
 	POSH__KIND_INSTANCE = 4,
-	POSH__KIND_LAST = POSH__KIND_INSTANCE,
+	POSH__KIND_BLOB = 7,
+	POSH__KIND_BUFFER = 8,
+	POSH__KIND_LAST = POSH__KIND_BUFFER,
 	POSH__KIND_STR = 16, /* boxed values */
 	POSH__KIND_BYTES = 17,
 	POSH__KIND_INT = 18,

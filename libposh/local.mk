@@ -5,7 +5,9 @@ LIBPOSH_SOURCES = \
 	%D%/alloc.h \
 	%D%/atomic.h \
 	%D%/attach.h \
+	%D%/blob.c \
 	%D%/box.c \
+	%D%/buffer.c \
 	%D%/canon.h \
 	%D%/check.c \
 	%D%/check.h \

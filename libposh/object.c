@@ -12,7 +12,8 @@
 
 #include "op.h"
 
-/* Clear a new block, and only then say what it is. */
+/* Clear a new block, and only then say what it is.  Of a blob only the front:
+ * what it has in it is its maker's. */
 static void
 construct(struct posh__self *self, uint64_t block, uint64_t bytes,
 	  unsigned kind, unsigned flags)
@@ -23,6 +24,8 @@ construct(struct posh__self *self, uint64_t block, uint64_t bytes,
 		o->kind = (uint16_t)kind;
 		POSH_STEP("object.2");
 	}
+	if (kind == POSH__KIND_BLOB)
+		bytes = sizeof(struct posh__blob);
 	memset((char *)o + 8, 0, bytes - 8);
 	posh__half_store(&o->lock, 0);
 	o->flags = (uint16_t)flags;
@@ -61,14 +64,15 @@ size_of(struct posh__self *self, const struct posh_value *in)
 		    posh__object_is(self->h, in->object, POSH__KIND_LIST))
 			return 0;
 		return sizeof(struct posh__instance) + 8 * (uint64_t)in->size;
+	case POSH_KIND_BUFFER:
+		return sizeof(struct posh__buffer);
 	}
 	return 0;
 }
 
-/* Make an object whose only link is *owner. */
-static int
-born_linked(struct posh__self *self, uint64_t bytes, unsigned kind,
-	    unsigned flags, posh__word *owner)
+int
+posh__object_born(struct posh__self *self, uint64_t bytes, unsigned kind,
+		  unsigned flags, posh__word *owner)
 {
 	uint64_t b;
 	int rc = posh__block_reserve(self, bytes, &b);
@@ -94,8 +98,8 @@ posh__object_make(struct posh__self *self, struct posh_value *in,
 
 	if (!bytes)
 		return -EINVAL;
-	rc = born_linked(self, bytes, in->kind, inst ? (unsigned)in->size : 0,
-			 owner);
+	rc = posh__object_born(self, bytes, in->kind,
+			       inst ? (unsigned)in->size : 0, owner);
 	if (rc)
 		return rc;
 	b = POSH__PAYLOAD(posh__peek(owner));

@@ -253,6 +253,9 @@ finish(struct posh__self *self, uint64_t op)
 		posh__store(&t->val[0], POSH__EMPTY);
 		posh__store(&t->val[1], POSH__EMPTY);
 		break;
+	case POSH__OP_WRITE:
+		posh__buffer_finish(self);
+		break;
 	default:
 		if ((op & 0xff) < POSH__OP_DINSERT)
 			posh__list_finish(self, op);

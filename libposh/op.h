@@ -36,6 +36,7 @@ enum posh__op {
 	POSH__OP_UPDATE,    /* the pairs before it are done */
 	POSH__OP_UPDATESET, /* entry pos: oldval -> aux, then the stage */
 	POSH__OP_UPDATEINS, /* {oldval, aux} in index slot pos; fill: count */
+	POSH__OP_WRITE, /* body's data[pos] = count bytes of newbody's slots */
 };
 
 static inline void
@@ -84,9 +85,22 @@ void posh__body_swap(struct posh__self *self, uint64_t container, uint64_t from,
 void posh__slot_set(struct posh__self *self, uint64_t container,
 		    posh__word *slot, unsigned k);
 
-/* The finishers of lists and dicts. */
+/* A blob with room for at least so many bytes, all of which may be anything
+ * and are in use, owned by *owner.
+ *   -ENOMEM */
+int posh__blob_make(struct posh__self *self, uint64_t room, uint64_t length,
+		    posh__word *owner);
+
+/* The blob at a handle that may be stale: its memory and window, which then
+ * lie in the heap.
+ *   -EAGAIN  it makes no sense */
+int posh__blob_at(struct posh_heap *h, uint64_t blob, struct posh__blob **out,
+		  uint64_t *window);
+
+/* The finishers of lists, dicts and buffers. */
 void posh__list_finish(struct posh__self *self, uint64_t op);
 void posh__dict_finish(struct posh__self *self, uint64_t op);
+void posh__buffer_finish(struct posh__self *self);
 
 /* Does the handle name a live object of this kind?  0 or -EINVAL. */
 static inline int
@@ -104,6 +118,10 @@ posh__object_is(struct posh_heap *h, posh_handle o, unsigned kind)
  * is stored and the hold confirmed. */
 int posh__object_new(struct posh__self *self, uint64_t bytes, unsigned kind,
 		     unsigned flags, uint64_t *out);
+
+/* Make an object whose only link is *owner. */
+int posh__object_born(struct posh__self *self, uint64_t bytes, unsigned kind,
+		      unsigned flags, posh__word *owner);
 
 /* Make an object that *owner owns by its only link: POSH_NEW. */
 int posh__object_make(struct posh__self *self, struct posh_value *in,

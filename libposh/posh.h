@@ -261,6 +261,8 @@ enum posh_kind {
 	POSH_KIND_DICT = 2,
 	POSH_KIND_TUPLE = 3, /* a tuple that has objects in it */
 	POSH_KIND_INSTANCE = 4,
+	POSH_KIND_BLOB = 7,   /* bytes in place */
+	POSH_KIND_BUFFER = 8, /* a blob that may be replaced */
 };
 
 struct posh_value {
@@ -589,6 +591,90 @@ POSH_API int posh_tuple_get(posh_heap *h, posh_handle o, size_t i,
  * Since 0.1. */
 POSH_API int posh_tuple_init(posh_heap *h, posh_handle o, size_t i,
 			     struct posh_value *v);
+
+/*
+ * BLOBS AND BUFFERS
+ *
+ * A blob is memory: a number of bytes that never changes, to be read and
+ * written in place by all who hold it.  What the bytes are is none of the
+ * library's business, and a process that is killed while it writes in place
+ * leaves what it has written so far.
+ *
+ * A buffer is a sequence of bytes that grows and shrinks: it refers to a
+ * blob that has them, and has a value, its meta, that says what they mean.
+ * Its operations are atomic, like those of a list: others see all of a write
+ * or nothing, and so does who comes after a death.  Who has the address of its
+ * bytes reads and writes past the monitor.  What does not fit the blob goes to
+ * another one, which takes its place; the old one lives as long as somebody
+ * holds it, and has no more to do with the buffer.
+ */
+
+/* Make a blob of so many bytes, all 0.  Memory that was never used is not
+ * touched.  The caller owns a hold.
+ *   -ENOMEM  the heap is full
+ * Since 0.1. */
+POSH_API int posh_blob_new(posh_heap *h, uint64_t bytes, posh_handle *out);
+
+/* Find a blob's memory, 16-byte aligned, and how many bytes it has.  The
+ * address is this process's, and good as long as the blob is held and the
+ * struct posh_heap is there.  Either output may be NULL.
+ *   -EINVAL  o is no blob
+ * Since 0.1. */
+POSH_API int posh_blob_data(posh_heap *h, posh_handle o, void **data,
+			    uint64_t *bytes);
+
+/* Find the blob that has this address in its memory, which the caller
+ * knows to live, and how far behind the blob's first byte it is.
+ *   -ENOENT  there is none
+ * Since 0.1. */
+POSH_API int posh_blob_find(posh_heap *h, const void *address, posh_handle *out,
+			    uint64_t *at);
+
+/* Make a buffer without a blob.  The caller owns a hold.  Since 0.1. */
+POSH_API int posh_buffer_new(posh_heap *h, posh_handle *out);
+
+/* Give one that was made so, or by POSH_NEW, its blob and its meta, which is
+ * an immutable value.  To read it before is -EUCLEAN.
+ *   -EEXIST  it has a blob
+ *   -EINVAL  blob is none, or meta is or has an object
+ *   -ENOMEM  the heap is full
+ * Since 0.1. */
+POSH_API int posh_buffer_init(posh_heap *h, posh_handle o, posh_handle blob,
+			      struct posh_value *meta);
+
+/* Read the meta.  Since 0.1. */
+POSH_API int posh_buffer_meta(posh_heap *h, posh_handle o,
+			      struct posh_value *out);
+
+/* Find where the bytes are now, and how many.  The caller owns a hold of the
+ * blob, for as long as it uses the address.  Since 0.1. */
+POSH_API int posh_buffer_view(posh_heap *h, posh_handle o, posh_handle *blob,
+			      void **data, uint64_t *length);
+
+/* Return how many bytes there are.  Since 0.1. */
+POSH_API int64_t posh_buffer_len(posh_heap *h, posh_handle o);
+
+/* Copy up to n bytes from byte `at` on to data, as of one moment, and tell
+ * how many the buffer had then unless length is NULL.  Returns how many were
+ * copied.  Since 0.1. */
+POSH_API int64_t posh_buffer_read(posh_heap *h, posh_handle o, uint64_t at,
+				  uint64_t n, void *data, uint64_t *length);
+
+/* Overwrite n bytes from byte `at` on.
+ *   -ERANGE  there are not so many
+ *   -ENOMEM  the heap is full (not for 1, 2, 4 or 8 aligned bytes)
+ * Since 0.1. */
+POSH_API int posh_buffer_write(posh_heap *h, posh_handle o, uint64_t at,
+			       const void *data, uint64_t n);
+
+/* Replace the `del` bytes from byte `at` on, or what there is of them, by n.
+ * If that are as many, the bytes are overwritten where they are.  To remove
+ * some at the beginning or the end needs no memory in the heap.
+ *   -ERANGE  at is behind the end
+ *   -ENOMEM  the heap is full
+ * Since 0.1. */
+POSH_API int posh_buffer_splice(posh_heap *h, posh_handle o, uint64_t at,
+				uint64_t del, const void *data, uint64_t n);
 
 /*
  * CLASSES AND INSTANCES

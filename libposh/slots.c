@@ -87,6 +87,12 @@ posh__rows(struct posh_heap *h, uint64_t block, struct posh__row *row,
 			8};
 		row[1] = (struct posh__row){block + 16, 1, 8};
 		return 2;
+	case POSH__KIND_BUFFER:
+		row[0] = (struct posh__row){
+			block + sizeof(struct posh__object),
+			at_most(2, words(bytes, sizeof(struct posh__object))),
+			8};
+		return 1;
 	case POSH__KIND_BOXTUPLE:
 		n = posh__load((posh__word *)posh__at(h, block + 16));
 		row[0] = (struct posh__row){block + 24,

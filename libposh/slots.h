@@ -55,6 +55,25 @@ struct posh__instance {
 	posh__word slot[];        /* flags: how many */
 };
 
+/* Bytes.  Those of a window are in use; see buffer.c. */
+struct posh__blob {
+	struct posh__object head;
+	posh__word bytes;  /* of data */
+	posh__word window; /* start:24 | length:40 */
+	posh__word pad;    /* data of a run begins with a cache line */
+	uint8_t data[];
+};
+
+#define POSH__WINDOW_SHIFT     40
+#define POSH__WINDOW_LENGTH(w) ((w) & ((UINT64_C(1) << 40) - 1))
+#define POSH__WINDOW_START(w)  ((w) >> POSH__WINDOW_SHIFT)
+
+struct posh__buffer {
+	struct posh__object head;
+	posh__word blob; /* the value of the blob */
+	posh__word meta; /* what its bytes mean: the users' */
+};
+
 static inline struct posh__body *
 posh__body_at(const struct posh_heap *h, uint64_t body)
 {

@@ -41,6 +41,7 @@ check_LIBRARIES += %D%/libtap.a
 # Tests of libposh's inside: they link with libposh-check.
 C_TESTS = \
 	%D%/box.t \
+	%D%/buffer.t \
 	%D%/check-heap.t \
 	%D%/check-live.t \
 	%D%/check-values.t \

@@ -399,6 +399,102 @@ scenario_destroy(struct world *w)
 }
 
 /*
+ * Blobs and buffers
+ */
+
+static const char words[] = "so many bytes that they are no word";
+
+static void
+write_bytes(struct world *w)
+{
+	CALL(buffer_write)(w->h, w->buffer, 3, words, sizeof(words));
+}
+
+static void
+write_word(struct world *w)
+{
+	CALL(buffer_write)(w->h, w->buffer, 8, words, 8);
+}
+
+static void
+add_bytes(struct world *w)
+{
+	CALL(buffer_splice)(w->h, w->buffer, 100, 0, words, sizeof(words));
+}
+
+/* It had more, so that there is room now. */
+static void
+prepare_room(struct world *w)
+{
+	posh_buffer_splice(w->h, w->buffer, 100, 0, words, sizeof(words));
+	posh_buffer_splice(w->h, w->buffer, 100, sizeof(words), NULL, 0);
+}
+
+static void
+cut_front(struct world *w)
+{
+	CALL(buffer_splice)(w->h, w->buffer, 0, 5, NULL, 0);
+}
+
+static void
+cut_middle(struct world *w)
+{
+	CALL(buffer_splice)(w->h, w->buffer, 40, 5, words, 3);
+}
+
+static void
+prepare_large(struct world *w)
+{
+	static char large[20000];
+
+	posh_buffer_splice(w->h, w->buffer, 50, 0, large, sizeof(large));
+}
+
+static void
+cut_most(struct world *w)
+{
+	CALL(buffer_splice)(w->h, w->buffer, 200, SIZE_MAX, NULL, 0);
+}
+
+/* A buffer is made in its place, and another that dies with its blob. */
+static void
+make_buffers(struct world *w)
+{
+	struct posh_value v = posh_fresh(POSH_KIND_BUFFER);
+	struct posh_value meta = text("the meta of the new one");
+	posh_handle blob, other;
+
+	if (CALL(blob_new)(w->h, 300000, &blob))
+		return;
+	if (CALL(list_append)(w->h, w->list, &v) == 0)
+		CALL(buffer_init)(w->h, v.object, blob, &meta);
+	if (CALL(buffer_new)(w->h, &other) == 0) {
+		CALL(buffer_init)(w->h, other, blob, &meta);
+		CALL(object_drop)(w->h, other);
+	}
+	CALL(object_drop)(w->h, blob);
+}
+
+static void
+read_buffer(struct world *w)
+{
+	posh_handle blob, found;
+	struct posh_value v;
+	uint64_t n, at;
+	char bytes[50];
+	void *p;
+
+	CALL(buffer_len)(w->h, w->buffer);
+	CALL(buffer_read)(w->h, w->buffer, 7, sizeof(bytes), bytes, NULL);
+	CALL(buffer_meta)(w->h, w->buffer, &v);
+	if (CALL(buffer_view)(w->h, w->buffer, &blob, &p, &n))
+		return;
+	CALL(blob_data)(w->h, blob, &p, &n);
+	CALL(blob_find)(w->h, p, &found, &at);
+	CALL(object_drop)(w->h, blob);
+}
+
+/*
  * Reading
  */
 
@@ -693,6 +789,15 @@ const struct scenario scenarios[] = {
 	{"make and drop objects", make_and_drop, MANY, NULL},
 	{"make a tuple in its place", make_in_place, MANY, NULL},
 	{"destroy a graph", scenario_destroy, MANY, NULL},
+	{"buffer: overwrite bytes", write_bytes, 0, NULL},
+	{"buffer: overwrite a word", write_word, 0, NULL},
+	{"buffer: add bytes", add_bytes, 0, prepare_room},
+	{"buffer: add bytes, and it grows", add_bytes, 0, NULL},
+	{"buffer: cut the front", cut_front, 0, NULL},
+	{"buffer: replace in the middle", cut_middle, 0, NULL},
+	{"buffer: cut most, and it shrinks", cut_most, 0, prepare_large},
+	{"make buffers", make_buffers, MANY, NULL},
+	{"read a buffer", read_buffer, 0, NULL},
 	{"read a list", read_list, 0, NULL},
 	{"read a dict", read_dict, 0, NULL},
 	{"read tuples and instances", read_others, 0, prepare_tuple},

@@ -35,6 +35,22 @@ world_append(posh_heap *h, posh_handle list, struct posh_value v)
 }
 
 void
+world_fill(posh_heap *h, posh_handle buffer, uint64_t bytes)
+{
+	struct posh_value meta = world_text("what the bytes mean");
+	posh_handle blob;
+	uint64_t i;
+	void *p;
+
+	must(posh_blob_new(h, bytes, &blob));
+	must(posh_blob_data(h, blob, &p, NULL));
+	for (i = 0; i < bytes; i++)
+		((uint8_t *)p)[i] = (uint8_t)(i * 7);
+	must(posh_buffer_init(h, buffer, blob, &meta));
+	posh_object_drop(h, blob);
+}
+
+void
 world_graph(posh_heap *h, posh_handle list, int depth)
 {
 	struct posh_value v;
@@ -70,6 +86,10 @@ world_make(struct world *w)
 		world_append(h, w->list, world_text("an element of the list"));
 	}
 	world_append(h, w->list, posh_fresh(POSH_KIND_DICT));
+	must(posh_buffer_new(h, &w->buffer));
+	world_set(h, root, "buffer", posh_object(w->buffer));
+	world_fill(h, w->buffer, 100);
+	posh_object_drop(h, w->buffer);
 	world_set(h, w->dict, "a", posh_int(1));
 	world_set(h, w->dict, "the second key", world_text("the second value"));
 	world_set(h, w->dict, "third", posh_fresh(POSH_KIND_LIST));
@@ -184,6 +204,25 @@ digest_instance(posh_heap *h, posh_handle o)
 }
 
 static uint64_t
+digest_buffer(posh_heap *h, posh_handle o)
+{
+	int64_t n = posh_buffer_len(h, o), i;
+	uint8_t *p = malloc(n > 0 ? (size_t)n : 1);
+	uint64_t d = mix(8, (uint64_t)n);
+	struct posh_value meta;
+
+	if (!p)
+		exit(3);
+	n = posh_buffer_read(h, o, 0, (uint64_t)n, p, NULL);
+	for (i = 0; i < n; i++)
+		d = mix(d, p[i]);
+	free(p);
+	if (posh_buffer_meta(h, o, &meta) == 0)
+		d = mix(d, digest_of(h, &meta, 0));
+	return d;
+}
+
+static uint64_t
 digest_object(posh_heap *h, const struct posh_value *v, int depth)
 {
 	struct posh_value *all = NULL;
@@ -192,6 +231,8 @@ digest_object(posh_heap *h, const struct posh_value *v, int depth)
 	switch (v->kind) {
 	case POSH_KIND_INSTANCE:
 		return digest_instance(h, v->object);
+	case POSH_KIND_BUFFER:
+		return digest_buffer(h, v->object);
 	case POSH_KIND_LIST:
 		n = posh_list_snapshot(h, v->object, &all, NULL);
 		break;

@@ -12,6 +12,7 @@
 struct world {
 	posh_heap *h;
 	posh_handle list, dict, own, inst, cls;
+	posh_handle buffer; /* the root holds it alone */
 };
 
 /* Fill a heap, w->h; its maker holds all five. */
@@ -32,6 +33,8 @@ void world_soil(const struct world *w);
 struct posh_value world_text(const char *text);
 void world_set(posh_heap *h, posh_handle dict, const char *key,
 	       struct posh_value v);
+/* Give a new buffer a blob of so many bytes, of all sorts, and a meta. */
+void world_fill(posh_heap *h, posh_handle buffer, uint64_t bytes);
 void world_append(posh_heap *h, posh_handle list, struct posh_value v);
 /* A list of lists of texts, as deep as that. */
 void world_graph(posh_heap *h, posh_handle list, int depth);
