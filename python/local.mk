@@ -2,6 +2,9 @@
 # The module _posh inside the package posh.
 EXT_SOURCES = \
 	%D%/_posh/attribute.c \
+	%D%/_posh/buffer.c \
+	%D%/_posh/buffer.h \
+	%D%/_posh/bufferitem.c \
 	%D%/_posh/class.c \
 	%D%/_posh/decode.c \
 	%D%/_posh/dict.c \
@@ -13,6 +16,7 @@ EXT_SOURCES = \
 	%D%/_posh/errors.c \
 	%D%/_posh/heap.c \
 	%D%/_posh/instance.c \
+	%D%/_posh/kindbuffer.c \
 	%D%/_posh/kinddict.c \
 	%D%/_posh/kindinstance.c \
 	%D%/_posh/kindlist.c \
@@ -49,8 +53,10 @@ pkgpyexec_LTLIBRARIES = %D%/_posh/_posh.la
 pkgpyexec_PYTHON = \
 	%D%/posh/__init__.py \
 	%D%/posh/_builtin.py \
+	%D%/posh/_bytes.py \
 	%D%/posh/_class.py \
 	%D%/posh/_heap.py \
+	%D%/posh/_numpy.py \
 	%D%/posh/_policy.py \
 	%D%/posh/_process.py \
 	%D%/posh/_ticket.py

@@ -108,7 +108,9 @@ TREE_TESTS = \
 dist_check_SCRIPTS = $(TREE_TESTS)
 
 PYTHON_TESTS = \
+	%D%/pyarray.py \
 	%D%/pybench.py \
+	%D%/pybytearray.py \
 	%D%/pyclasses.py \
 	%D%/pycollect.py \
 	%D%/pycrash.py \
@@ -120,6 +122,7 @@ PYTHON_TESTS = \
 	%D%/pyinstance.py \
 	%D%/pylist.py \
 	%D%/pymatrix.py \
+	%D%/pynumpy.py \
 	%D%/pypolicy.py \
 	%D%/pyproc.py \
 	%D%/pyshare.py \

@@ -7,6 +7,7 @@ static const struct kind *const kinds[KINDS] = {
 	[POSH_KIND_DICT] = &kind_dict,
 	[POSH_KIND_TUPLE] = &kind_tuple,
 	[POSH_KIND_INSTANCE] = &kind_instance,
+	[POSH_KIND_BUFFER] = &kind_buffer,
 };
 
 const struct kind *
@@ -24,5 +25,5 @@ kind_of(PyObject *x)
 		return POSH_KIND_DICT;
 	if (PyTuple_CheckExact(x))
 		return POSH_KIND_TUPLE;
-	return POSH_KIND_INSTANCE;
+	return kind_is_buffer(x) ? POSH_KIND_BUFFER : POSH_KIND_INSTANCE;
 }

@@ -126,7 +126,17 @@ new_ref(PyObject *x)
 	X(PyObject, monitor)                                                   \
 	X(PyObject, dunder)
 
+/* What buffer.c and kindbuffer.c keep. */
+#define STATE_BUFFERS(X)                                                       \
+	X(PyTypeObject, Buffer)                                                \
+	X(PyObject, buffer_types)                                              \
+	X(PyObject, buffer_describe)                                           \
+	X(PyObject, buffer_plain)                                              \
+	X(PyObject, buffer_present)                                            \
+	X(PyObject, ndarray_type)
+
 #define STATE_ALL(X)                                                           \
+	STATE_BUFFERS(X)                                                       \
 	STATE_ERRORS(X)                                                        \
 	STATE_TYPES(X)                                                         \
 	STATE_HOOKS(X)                                                         \
@@ -588,6 +598,8 @@ int listiter_exec(PyObject *module, module_state *state);
 int dict_exec(PyObject *module, module_state *state);
 int dictiter_exec(PyObject *module, module_state *state);
 int dictviews_exec(PyObject *module, module_state *state);
+int buffer_exec(PyObject *module, module_state *state);
+int kindbuffer_exec(PyObject *module, module_state *state);
 int share_exec(PyObject *module, module_state *state);
 int instance_exec(PyObject *module, module_state *state);
 

@@ -5,7 +5,7 @@
  * matrix[row][column] makes and drops each time.  Subtypes made in Python
  * are allocated as usual.
  */
-#include "sharing.h"
+#include "buffer.h"
 
 /* Subtypes made in Python have none. */
 static struct free_list *
@@ -100,7 +100,8 @@ proxy_wrap(heap_object *heap, posh_handle o, enum posh_kind kind)
 
 	if (p) {
 		heap_drop(heap, o);
-		return p;
+		return UNLIKELY(kind == POSH_KIND_BUFFER) ? buffer_present(p)
+							  : p;
 	}
 	table = kind_table(kind);
 	if (LIKELY(table != NULL))
@@ -114,9 +115,15 @@ proxy_check(module_state *st, PyObject *x, heap_object **heap, posh_handle *o)
 {
 	proxy_object *p = (proxy_object *)x;
 
-	if (!PyObject_TypeCheck(x, st->Proxy))
-		return instance_check(st, x, heap, o) ? POSH_KIND_INSTANCE
-						      : POSH_KIND_NONE;
+	if (!PyObject_TypeCheck(x, st->Proxy)) {
+		buffer_object *memory = buffer_behind(x);
+
+		if (instance_check(st, x, heap, o))
+			return POSH_KIND_INSTANCE;
+		if (!memory)
+			return POSH_KIND_NONE;
+		p = &memory->p;
+	}
 	*heap = p->heap;
 	*o = p->handle;
 	return p->kind;

@@ -288,6 +288,10 @@ const struct kind *kind_table(enum posh_kind kind);
 /* Return the kind that share() makes for a plain object. */
 enum posh_kind kind_of(PyObject *x);
 
+/* Is x a plain bytearray, array or ndarray (kindbuffer.c)? */
+bool kind_is_buffer(PyObject *x);
+
+extern const struct kind kind_buffer;
 extern const struct kind kind_list, kind_dict, kind_tuple, kind_instance;
 
 /*

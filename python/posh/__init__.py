@@ -43,6 +43,7 @@ from ._policy import MONITOR, NOSYNCH, synchronized
 from ._heap import Heap, Stats, attach, collect, default_heap, reap
 from ._class import allow_sharing, default_init, generic_init, shareable
 from ._builtin import nslist
+from ._bytes import SharedArray, SharedBytearray, ndarray, view
 from ._process import (
     _exit,
     exit,
@@ -57,6 +58,8 @@ from ._process import (
 from ._ticket import transit_timeout
 
 error = Error  # the name of old
+array = SharedArray
+bytearray = SharedBytearray
 list = SharedList
 dict = SharedDict
 
@@ -75,6 +78,8 @@ __all__ = [
     "NOSYNCH",
     "NotShareableError",
     "OwnerDiedError",
+    "SharedArray",
+    "SharedBytearray",
     "SharedDict",
     "SharedList",
     "StaleReferenceError",
@@ -91,6 +96,7 @@ __all__ = [
     "generic_init",
     "getpid",
     "is_shared",
+    "ndarray",
     "nslist",
     "reap",
     "share",
@@ -99,6 +105,7 @@ __all__ = [
     "synchronized",
     "transit_timeout",
     "unshare",
+    "view",
     "wait",
     "waitall",
     "waitpid",

@@ -619,6 +619,8 @@ def _path(root, target):
 
 
 _ADVICE = {
+    "dtype": "because its dtype has Python objects in it: share its .tolist(),"
+    " or give it another dtype",
     "key": "as a key: keys are immutable values, or objects that are equal"
     " only to themselves",
     "attribute": "because it has an attribute whose name is no string",
