@@ -135,12 +135,17 @@ TESTS += $(check_PROGRAMS) $(TREE_TESTS)
 if ENABLE_PYTHON
 TESTS += $(PYTHON_TESTS)
 endif
-EXTRA_DIST += $(PYTHON_TESTS) %D%/aarch64.sh %D%/tap.py %D%/twin.py
+EXTRA_DIST += $(PYTHON_TESTS) %D%/aarch64.sh %D%/sanitize.sh \
+	%D%/tap.py %D%/twin.py
 
 # What takes minutes: the same tests, told to be long.
 SOAK_LIMIT = 3600
 soak:
 	POSH_SOAK=1 $(MAKE) $(AM_MAKEFLAGS) check TEST_LIMIT=$(SOAK_LIMIT)
+
+# Builds of their own, for another machine or with the compiler's checkers.
+aarch64 sanitize:
+	CC='$(CC)' $(srcdir)/%D%/$@.sh
 
 # What was installed works without the tree.
 installcheck-local:
