@@ -38,6 +38,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "cancel.h"
 
 static uint64_t
 fnv(const char *text, size_t n)
@@ -262,6 +263,7 @@ ask(struct posh_heap *h, uint32_t index, uint64_t state)
 	uint64_t pid = posh__load(&m->pid);
 	uint64_t pidns = posh__load(&m->pidns);
 	bool here;
+	POSH__UNCANCELLED;
 
 	if (POSH__MEMBER_STATE(state) == POSH__MEMBER_HANDOVER)
 		return posh__byte_free(h, POSH__TOKEN(index));

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "cancel.h"
 #include "file.h"
 
 bool
@@ -156,6 +157,7 @@ int
 posh__heap_fd(struct posh_heap *h)
 {
 	int was = h->fd, fd;
+	POSH__UNCANCELLED;
 
 	if (posh__fd_ours(h, was)) {
 		renew_token(h, 0);

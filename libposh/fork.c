@@ -45,6 +45,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "cancel.h"
 #include "quiesce.h"
 #include "ref.h"
 
@@ -139,6 +140,7 @@ static void
 prepare(void)
 {
 	struct posh_heap *h;
+	POSH__UNCANCELLED;
 
 	if (aside)
 		return;
@@ -174,6 +176,7 @@ static void
 in_parent(void)
 {
 	struct posh_heap *h;
+	POSH__UNCANCELLED;
 
 	if (aside)
 		return;
@@ -230,6 +233,7 @@ static void
 in_child(void)
 {
 	struct posh_heap *h;
+	POSH__UNCANCELLED;
 
 	if (aside)
 		return;

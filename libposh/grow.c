@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "cancel.h"
 #include "lock.h"
 #include "memory.h"
 #include "span.h"
@@ -60,6 +61,7 @@ static bool
 available(const struct posh_heap *h, uint64_t bytes)
 {
 	struct posh__memory memory;
+	POSH__UNCANCELLED;
 
 	if (!h->ram)
 		return true;
@@ -72,6 +74,7 @@ int
 posh__heap_populate(struct posh_heap *h, uint64_t off, uint64_t bytes)
 {
 	int fd = posh__heap_fd(h);
+	POSH__UNCANCELLED;
 
 	if (fd < 0)
 		return fd;
@@ -170,6 +173,7 @@ void
 posh__heap_punch(struct posh_heap *h, uint64_t off, uint64_t bytes)
 {
 	int fd = posh__heap_fd(h);
+	POSH__UNCANCELLED;
 
 #ifdef POSH_CHECK
 	/* The explorer puts memory back that was stored to. */

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "cancel.h"
 #include "file.h"
 #include "format.h"
 #include "memory.h"
@@ -372,6 +373,7 @@ int
 posh_heap_create(const struct posh_options *opts, posh_heap **out)
 {
 	int fd, rc;
+	POSH__UNCANCELLED;
 
 	if (!opts)
 		opts = &no_options;
@@ -449,6 +451,7 @@ posh_heap_open(const char *name, const struct posh_options *opts,
 	char path[POSH__PATH_MAX];
 	unsigned known = POSH_CREATE | POSH_EXCLUSIVE | APART;
 	int rc;
+	POSH__UNCANCELLED;
 
 	if (!opts)
 		opts = &no_options;
@@ -469,8 +472,10 @@ posh_heap_open(const char *name, const struct posh_options *opts,
 int
 posh_heap_open_fd(int fd, posh_heap **out)
 {
-	int own = posh__reopen(fd), rc;
+	int own, rc;
+	POSH__UNCANCELLED;
 
+	own = posh__reopen(fd);
 	if (own < 0)
 		return own;
 	posh__fork_register();
@@ -491,6 +496,8 @@ posh_heap_fileno(posh_heap *h)
 void
 posh_heap_close(posh_heap *h)
 {
+	POSH__UNCANCELLED;
+
 	if (!h)
 		return;
 	pthread_mutex_lock(&posh__heaps_lock);
@@ -508,6 +515,7 @@ posh_heap_unlink(const char *name)
 {
 	char path[POSH__PATH_MAX];
 	int rc = posh__file_path(name, path);
+	POSH__UNCANCELLED;
 
 	return rc ? rc : posh__file_unlink(path);
 }

@@ -8,6 +8,7 @@ LIBPOSH_SOURCES = \
 	%D%/blob.c \
 	%D%/box.c \
 	%D%/buffer.c \
+	%D%/cancel.h \
 	%D%/canon.h \
 	%D%/check.c \
 	%D%/check.h \

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "cancel.h"
 
 #define MAX_SLEEP INT64_C(5000000)
 
@@ -71,6 +72,7 @@ void
 posh__pause(int64_t ns)
 {
 	struct timespec moment = {0, (long)ns};
+	POSH__UNCANCELLED;
 
 #ifdef POSH_CHECK
 	if (posh__wait_hook) {

@@ -64,6 +64,7 @@ C_TESTS = \
 	%D%/soak.t \
 	%D%/stale.t \
 	%D%/storm.t \
+	%D%/threads.t \
 	%D%/value.t \
 	%D%/weak.t
 
