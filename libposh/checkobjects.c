@@ -368,7 +368,8 @@ is_class(struct posh__check *c, uint64_t key, uint64_t value)
 	return true;
 }
 
-/* A ticket is a number, and a list: an object, and when it expires. */
+/* A ticket is a number, and a list: an object, when it expires, and how often
+ * it is on its way. */
 static bool
 is_ticket(struct posh__check *c, uint64_t key, uint64_t value)
 {
@@ -377,9 +378,10 @@ is_ticket(struct posh__check *c, uint64_t key, uint64_t value)
 	posh__word *slot;
 
 	return POSH__TAG(key) == POSH__TAG_INT && list &&
-	       elements(h, list, &slot) == 2 &&
+	       elements(h, list, &slot) == 3 &&
 	       POSH__TAG(posh__load(&slot[0])) == POSH__TAG_OBJECT &&
-	       POSH__TAG(posh__load(&slot[1])) >= POSH__TAG_FLOAT;
+	       POSH__TAG(posh__load(&slot[1])) >= POSH__TAG_FLOAT &&
+	       POSH__TAG(posh__load(&slot[2])) == POSH__TAG_INT;
 }
 
 /* A dict at a place, and of each item whether it is such a thing. */

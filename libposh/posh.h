@@ -207,7 +207,8 @@ enum posh_place {
 	POSH_ROOT = 0,    /* the dict for the heap's users */
 	POSH_CLASSES = 1, /* the dict of classes: name -> list of names */
 	POSH_TICKETS = 2, /* the dict of tickets, for bindings: number ->
-			     list of an object and the time when it expires */
+			     list of an object, the time when it expires, and
+			     how often it is on its way */
 };
 POSH_API posh_handle posh_heap_place(posh_heap *h, enum posh_place place);
 

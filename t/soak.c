@@ -214,7 +214,8 @@ choose(struct graph *g, const struct model *m, struct record *r)
 static int
 make_ticket(posh_handle d, struct posh_value *number, struct posh_value *out)
 {
-	struct posh_value list = posh_fresh(POSH_KIND_LIST), t = posh_float(0);
+	struct posh_value list = posh_fresh(POSH_KIND_LIST), t = posh_float(0),
+			  n = posh_int(1);
 	posh_handle ticket;
 	int rc = posh_list_new(heap, &ticket);
 
@@ -223,6 +224,8 @@ make_ticket(posh_handle d, struct posh_value *number, struct posh_value *out)
 	rc = posh_list_append(heap, ticket, &list);
 	if (!rc)
 		rc = posh_list_append(heap, ticket, &t);
+	if (!rc)
+		rc = posh_list_append(heap, ticket, &n);
 	if (!rc) {
 		struct posh_value v = posh_object(ticket);
 
