@@ -136,7 +136,7 @@ TESTS += $(check_PROGRAMS) $(TREE_TESTS)
 if ENABLE_PYTHON
 TESTS += $(PYTHON_TESTS)
 endif
-EXTRA_DIST += $(PYTHON_TESTS) %D%/aarch64.sh %D%/sanitize.sh \
+EXTRA_DIST += $(PYTHON_TESTS) %D%/aarch64.sh %D%/pythons.sh %D%/sanitize.sh \
 	%D%/tap.py %D%/twin.py
 
 # What takes minutes: the same tests, told to be long.

@@ -104,10 +104,12 @@ module_exec(PyObject *module)
 	module_state *st = PyModule_GetState(module);
 	size_t i;
 
-	if (posh_state) {
+	if (posh_state ||
+	    PyInterpreterState_Get() != PyInterpreterState_Main()) {
 		PyErr_SetString(PyExc_ImportError,
-				"posh works in one interpreter of a process "
-				"and is loaded already");
+				"posh works in the main interpreter of a "
+				"process only, and is loaded once: use threads "
+				"or processes, not subinterpreters");
 		return -1;
 	}
 	posh_state = st;

@@ -1,0 +1,66 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Build the extension for other CPythons than the one that the tree is for,
+# and run its tests in their brief form:
+#
+#     t/pythons.sh --list             print those of this machine
+#     t/pythons.sh PYTHON...          build and test for these, or for all
+#
+# Everything is built elsewhere, so the tree itself may be bootstrapped but not
+# configured (make distclean).  The tests of the C library are not repeated.
+set -eu
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+jobs=$(nproc 2>/dev/null || echo 2)
+
+# Print where a CPython really is, if it can be built for.
+identify() {
+	"$1" - <<-'END' 2>/dev/null
+		import os, sys, sysconfig
+		assert sys.version_info >= (3, 9)
+		assert sys.implementation.name == "cpython"
+		os.stat(os.path.join(sysconfig.get_path("include"), "Python.h"))
+		print(os.path.realpath(sys.executable))
+	END
+}
+
+# Print the CPythons from 3.9 on that have headers, each once.
+list() {
+	for python in /usr/bin/python3 /usr/bin/python3.[0-9] \
+		/usr/bin/python3.[0-9][0-9] /usr/local/bin/python3 \
+		"${PYENV_ROOT:-$HOME/.pyenv}"/versions/*/bin/python3; do
+		[ -x "$python" ] || continue
+		real=$(identify "$python") || continue
+		case " $seen " in *" $real "*) continue ;; esac
+		seen="$seen $real"
+		echo "$python"
+	done
+}
+seen=''
+
+if [ "${1:-}" = --list ]; then
+	list
+	exit 0
+fi
+if [ ! -f "$top/configure" ] || [ -f "$top/config.status" ]; then
+	echo "pythons.sh: needs a tree with configure that is not configured" >&2
+	exit 1
+fi
+[ $# -gt 0 ] || eval "set -- $(list | tr '\n' ' ')"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+tests=$(cd "$top" && echo t/py*.py)
+status=0
+for python in "$@"; do
+	echo "$python: $("$python" -c 'import sys; print(sys.version)')"
+	rm -rf "$work/build"
+	mkdir "$work/build" && cd "$work/build"
+	"$top/configure" --silent --disable-static --enable-python \
+		PYTHON="$python"
+	make -s -j"$jobs"
+	# Not check: that would build the C tests.
+	POSH_BRIEF=1 make -s -j"$jobs" check-TESTS TESTS="$tests" || {
+		status=1
+		cat test-suite.log
+	}
+done
+exit $status
