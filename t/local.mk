@@ -116,6 +116,7 @@ PYTHON_TESTS = \
 	%D%/pycollect.py \
 	%D%/pycrash.py \
 	%D%/pydict.py \
+	%D%/pydoctable.py \
 	%D%/pyerrors.py \
 	%D%/pyexample.py \
 	%D%/pyfuzz.py \
@@ -124,11 +125,13 @@ PYTHON_TESTS = \
 	%D%/pylist.py \
 	%D%/pymatrix.py \
 	%D%/pynumpy.py \
+	%D%/pypaper.py \
 	%D%/pypolicy.py \
 	%D%/pyproc.py \
 	%D%/pyshare.py \
 	%D%/pystorm.py \
 	%D%/pystub.py \
+	%D%/pystubtest.py \
 	%D%/pyvalues.py \
 	%D%/pywait.py
 
