@@ -209,7 +209,7 @@ class PaperTest(unittest.TestCase):
 
     def test_weak_references(self):
         """weak references to what is shared"""
-        for x in ([1], {"a": 1}, Node()):
+        for x in ([1], {"a": 1}, Node(), Slotted(1)):
             p = posh.share(x)
             called = []
             ref = weakref.ref(p, called.append)

@@ -507,30 +507,35 @@ heap_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
 
 static PyMethodDef methods[] = {
 	{"_create", (PyCFunction)(void (*)(void))heap_create, CLASS_KEYWORDS,
-	 "_create(max_size=0)\n--\n\nMake an anonymous heap."},
+	 "_create($type, max_size=0)\n--\n\nMake an anonymous heap."},
 	{"_open", (PyCFunction)(void (*)(void))heap_open, CLASS_KEYWORDS,
-	 "_open(name, flags=0, max_size=0, mode=0)\n--\n\n"
+	 "_open($type, name, flags=0, max_size=0, mode=0)\n--\n\n"
 	 "Open the heap of that name."},
 	{"_open_fd", heap_open_fd, METH_CLASS | METH_O,
-	 "_open_fd(fd, /)\n--\n\nOpen the heap behind a file descriptor."},
+	 "_open_fd($type, fd, /)\n--\n\nOpen the heap behind a file "
+	 "descriptor."},
 	{"_unlink", heap_unlink, METH_STATIC | METH_O,
 	 "_unlink(name, /)\n--\n\nTake away the name of a heap."},
 	{"_place", heap_place, METH_O,
-	 "_place(which, /)\n--\n\nReturn a dict that is always there."},
+	 "_place($self, which, /)\n--\n\nReturn a dict that is always there."},
 	{"_stats", heap_stats, METH_NOARGS,
-	 "_stats()\n--\n\nReturn the heap's figures in a dict."},
+	 "_stats($self, /)\n--\n\nReturn the heap's figures in a dict."},
 	{"check", heap_check, METH_NOARGS,
-	 "check()\n--\n\nReturn a list of what is wrong with the heap."},
+	 "check($self, /)\n--\n\nReturn a list of what is wrong with the "
+	 "heap."},
 	{"collect", heap_collect, METH_NOARGS,
-	 "collect()\n--\n\nFree shared objects that only refer to each other; "
+	 "collect($self, /)\n--\n\nFree shared objects that only refer to each "
+	 "other; "
 	 "return how many there were.\n\nHappens by itself as the heap grows.  "
 	 "Writers in all processes wait meanwhile,\nreaders do not."},
 	{"reap", heap_reap, METH_NOARGS,
-	 "reap()\n--\n\nRecover what dead processes left; return how many."},
+	 "reap($self, /)\n--\n\nRecover what dead processes left; return how "
+	 "many."},
 	{"fileno", heap_fileno, METH_NOARGS,
-	 "fileno()\n--\n\nReturn the heap's file descriptor."},
+	 "fileno($self, /)\n--\n\nReturn the heap's file descriptor."},
 	{"close", heap_close, METH_NOARGS,
-	 "close()\n--\n\nGive up this process's attachment to the heap."},
+	 "close($self, /)\n--\n\nGive up this process's attachment to the "
+	 "heap."},
 	{NULL, NULL, 0, NULL}};
 
 static PyGetSetDef getset[] = {

@@ -72,8 +72,8 @@ def _with_policy(base, policy):
     return type(base.__name__, (base,), namespace)
 
 
-_SHARED = {list: _posh.SharedList, dict: _posh.SharedDict}
-_policies = {}
+_SHARED: dict[type, type] = {list: _posh.SharedList, dict: _posh.SharedDict}
+_policies: dict[type, Any] = {}
 
 
 def set_builtin_policy(tp: type, synch: Any) -> None:

@@ -32,10 +32,11 @@ _T = TypeVar("_T")
 #: At most this many attributes get a slot before they are first used.
 _FORESEEN = 48
 
-_by_name = {}  # qualified name -> shared type
-_options = {}  # class -> what it was made shareable with
-_metatypes = {}  # metaclass -> the one of the shared types
-_slots = {}  # shared type -> attributes that are not in its __dict__
+_by_name: dict[str, type] = {}  # qualified name -> shared type
+#: class -> what it was made shareable with
+_options: dict[type, tuple[Any, ...]] = {}
+_metatypes: dict[type, type] = {}  # metaclass -> the one of the shared types
+_slots: dict[Any, Any] = {}  # shared type -> attributes that are not in its __dict__
 
 
 class _Quiet:
@@ -64,7 +65,7 @@ class Attributes(collections.abc.MutableMapping):
         self._object = x
         self._slots = _slots.get(type(x), ())
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self):
         return dict
 
@@ -113,7 +114,7 @@ class Attributes(collections.abc.MutableMapping):
     def __eq__(self, other):
         return self.copy() == _plain(other)
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
     def __or__(self, other):
         return self.copy() | _plain(other)
@@ -538,7 +539,7 @@ def shareable(tp: Any = None, /, **options: Any) -> Any:
 
 def default_init(S: type[_T], x: Any) -> _T:
     """Return S(x), a new instance of the shared type S."""
-    return S(x)
+    return S(x)  # type: ignore[call-arg]
 
 
 def generic_init(S: type[_T], x: Any) -> _T:

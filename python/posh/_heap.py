@@ -27,8 +27,9 @@ _T = TypeVar("_T")
 
 _CREATE, _EXCLUSIVE = 1, 2
 
-_heaps = weakref.WeakValueDictionary()  # id -> Heap, all that are open
-_default = None
+#: id -> Heap, all that are open
+_heaps: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+_default: Any = None
 _default_used = False
 _lock = threading.RLock()
 
@@ -143,9 +144,8 @@ class Heap(_posh.HeapBase):
     def __enter__(self) -> Heap:
         return self
 
-    def __exit__(self, *exc: object) -> bool:
+    def __exit__(self, *exc: object) -> None:
         self.close()
-        return False
 
     def __repr__(self) -> str:
         if self.closed:

@@ -92,7 +92,6 @@ class synchronized:
             raise
         return self._objects[0] if len(self._objects) == 1 else self._objects
 
-    def __exit__(self, *exc: object) -> bool:
+    def __exit__(self, *exc: object) -> None:
         for x in reversed(self._order):
             _posh._unlock(x)
-        return False

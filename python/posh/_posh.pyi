@@ -6,7 +6,7 @@ isinstance() and to a type checker, although it does not derive from it.
 """
 import builtins
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar, final, overload
 
 _T = TypeVar("_T")
 _K = TypeVar("_K")
@@ -59,6 +59,9 @@ class HeapBase:
     def closed(self) -> bool: ...
 
 class SharedList(builtins.list[_T], Generic[_T]):
+    __synch__: Any
+    def __copy__(self) -> builtins.list[_T]: ...
+    def __deepcopy__(self, memo: Any, /) -> builtins.list[_T]: ...
     def __new__(
         cls, iterable: Iterable[_T] = ..., /, *, heap: HeapBase | None = None
     ) -> SharedList[_T]: ...
@@ -67,8 +70,11 @@ class SharedList(builtins.list[_T], Generic[_T]):
     ) -> None: ...
 
 class SharedDict(builtins.dict[_K, _V], Generic[_K, _V]):
+    __synch__: Any
+    def __copy__(self) -> builtins.dict[_K, _V]: ...
+    def __deepcopy__(self, memo: Any, /) -> builtins.dict[_K, _V]: ...
     @overload
-    def __new__(
+    def __new__(  # type: ignore[misc]
         cls,
         items: Mapping[_K, _V] | Iterable[tuple[_K, _V]] = ...,
         /,
@@ -94,19 +100,23 @@ class SharedDict(builtins.dict[_K, _V], Generic[_K, _V]):
     ) -> None: ...
 
 @overload
-def share(
+def share(  # type: ignore[misc]
     x: builtins.list[_T], heap: HeapBase | None = None
 ) -> SharedList[_T]: ...
 @overload
-def share(
+def share(  # type: ignore[misc]
     x: builtins.dict[_K, _V], heap: HeapBase | None = None
 ) -> SharedDict[_K, _V]: ...
 @overload
 def share(x: _T, heap: HeapBase | None = None) -> _T: ...
 @overload
-def unshare(x: SharedList[_T]) -> builtins.list[_T]: ...
+def unshare(  # type: ignore[misc]
+    x: SharedList[_T],
+) -> builtins.list[_T]: ...
 @overload
-def unshare(x: SharedDict[_K, _V]) -> builtins.dict[_K, _V]: ...
+def unshare(  # type: ignore[misc]
+    x: SharedDict[_K, _V],
+) -> builtins.dict[_K, _V]: ...
 @overload
 def unshare(x: _T) -> _T: ...
 def is_shared(x: object) -> bool: ...
@@ -120,9 +130,11 @@ class InstanceSlowBase:
     def __setattr__(self, name: str, value: Any) -> None: ...
     def __delattr__(self, name: str) -> None: ...
 
+@final
 class Attribute:
     def __new__(cls, name: str) -> Attribute: ...
 
+@final
 class Monitored:
     def __new__(cls, info: object, name: str, original: Any) -> Monitored: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
@@ -131,6 +143,7 @@ class Monitored:
     @property
     def _original(self) -> Any: ...
 
+@final
 class MonitoredProperty:
     def __new__(
         cls, info: object, name: str, original: Any

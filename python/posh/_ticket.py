@@ -27,8 +27,10 @@ _OBJECT, _EXPIRY, _OPEN = 0, 1, 2
 CLAIMED, UNCLAIMED = 60.0, 3600.0
 
 _random = random.SystemRandom()
-_numbers = {}  # (heap id, handle) -> number of this process's ticket
-_due = {}  # heap id -> how many tickets until the next sweep
+#: (heap id, handle) -> number of this process's ticket
+_numbers: dict[tuple[int, int], int] = {}
+#: heap id -> how many tickets until the next sweep
+_due: dict[int, int] = {}
 
 _SWEEP = 64  # at least
 
