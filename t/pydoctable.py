@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Each row of the tables in doc/python.md is true, and none is missing."""
+import array
 import copy
 import math
 import os
@@ -9,6 +10,11 @@ import unittest
 
 import posh
 from posh import _builtin
+
+try:
+    import numpy
+except ImportError:
+    numpy = None
 
 DOC = os.path.join(
     os.environ.get("srcdir", os.path.join(os.path.dirname(__file__), "..")),
@@ -53,7 +59,8 @@ def table(heading):
 
 def example(row):
     """Evaluate the example of a row."""
-    return eval(row[1].strip("`"), {"posh": posh, "Dog": Dog})
+    names = {"posh": posh, "Dog": Dog, "array": array, "numpy": numpy}
+    return eval(row[1].strip("`"), names)
 
 
 def same(a, b):
@@ -65,6 +72,8 @@ class TypesTest(unittest.TestCase):
         rows = [r for r in table("type") if r[2] == shared]
         self.assertGreater(len(rows), 0)
         for row in rows:
+            if row[0].startswith("numpy.") and numpy is None:
+                continue
             with self.subTest(row[0]):
                 yield row, example(row)
 
@@ -123,6 +132,20 @@ class TypesTest(unittest.TestCase):
 
             pid = posh.forkcall(child)
             self.assertEqual(posh.waitall([pid]), {pid: 0})
+
+    def test_memory(self):
+        """as memory: C code gets at the bytes, which all processes have"""
+        for row, x in self.rows("as memory"):
+            p = posh.share(x)
+            box = posh.share([p])
+            self.assertIsInstance(p, type(x))
+            self.assertEqual(memoryview(p).tobytes(), memoryview(x).tobytes())
+            pid = posh.forkcall(lambda: box[0].__setitem__(1, 7))
+            self.assertEqual(posh.waitall([pid]), {pid: 0})
+            self.assertEqual(p[1], 7)
+            self.assertEqual(box[0][1], 7)
+            self.assertIs(type(posh.unshare(p)), type(x))
+            self.assertNotEqual(x[1], 7)
 
     def changes(self, p):
         """Return how to change all of p at once, and how to look at it."""

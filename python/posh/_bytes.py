@@ -27,7 +27,7 @@ class _Bytes(_posh.Buffer):
     """What bytearrays and arrays do alike."""
 
     __slots__ = ()
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
     def _plain(self, data=None):
         raise NotImplementedError
@@ -241,7 +241,7 @@ class SharedBytearray(_Bytes):
         data = builtins.bytearray(*args, **kwargs)
         self._put(slice(None), data)
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self):
         return builtins.bytearray
 
@@ -290,7 +290,7 @@ class SharedArray(_Bytes):
         plain = _array.array(typecode, *map(_unproxied, args))
         return _posh._new_buffer(heap, typecode, plain)
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self):
         return _array.array
 
