@@ -12,26 +12,26 @@ set -eu
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 jobs=$(nproc 2>/dev/null || echo 2)
 
-# Print where a CPython really is, if it can be built for.
+# Print the version of a CPython, if it can be built for.
 identify() {
 	"$1" - <<-'END' 2>/dev/null
 		import os, sys, sysconfig
-		assert sys.version_info >= (3, 9)
+		assert sys.version_info >= (3, 11)
 		assert sys.implementation.name == "cpython"
 		os.stat(os.path.join(sysconfig.get_path("include"), "Python.h"))
-		print(os.path.realpath(sys.executable))
+		print("%d.%d" % sys.version_info[:2])
 	END
 }
 
-# Print the CPythons from 3.9 on that have headers, each once.
+# Print the CPythons that have headers, one of each version.
 list() {
 	for python in /usr/bin/python3 /usr/bin/python3.[0-9] \
 		/usr/bin/python3.[0-9][0-9] /usr/local/bin/python3 \
 		"${PYENV_ROOT:-$HOME/.pyenv}"/versions/*/bin/python3; do
 		[ -x "$python" ] || continue
-		real=$(identify "$python") || continue
-		case " $seen " in *" $real "*) continue ;; esac
-		seen="$seen $real"
+		version=$(identify "$python") || continue
+		case " $seen " in *" $version "*) continue ;; esac
+		seen="$seen $version"
 		echo "$python"
 	done
 }
