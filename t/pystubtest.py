@@ -26,6 +26,8 @@ posh\._(class|process|builtin|heap)\.(Callable|Iterable)
 # C types that are not generic to mypy 1.0; a property called __class__
 posh\._class\._WRAPPERS
 posh\._class\.Attributes\.__class__
+# they have the builtin's methods, which are made at import
+posh(\._bytes)?\.(Shared)?(Array|Bytearray|array|bytearray)\..*
 posh\.[A-Z].*\.get
 posh\.dict\.get
 """
