@@ -6,7 +6,7 @@
 #   t/sanitize.sh [address|thread [TEST...]]     both and all if none is named
 #
 # address  AddressSanitizer and UndefinedBehaviorSanitizer, all C tests but
-#          the searches
+#          the searches and the soak
 # thread   ThreadSanitizer, the tests whose members are threads
 #
 # What takes long is done in part, unless POSH_BRIEF is set to nothing.  A
@@ -93,9 +93,10 @@ files() { # default-names name...
 
 which=${1:-both}
 [ $# = 0 ] || shift
-# All but the searches, which skip or look at models alone.
+# All but the searches, which skip or look at models alone, and the soak, which
+# has to be quick.
 programs=$(sed -n '/^C_TESTS = /,/[^\\]$/s,^	%D%/\(.*\)\.t.*,\1,p' t/local.mk |
-	grep -vxE 'explore|pairs|weak|litmus')
+	grep -vxE 'explore|pairs|soak|weak')
 failed=0
 case $which in
 address | both)
