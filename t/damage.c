@@ -117,10 +117,11 @@ static void
 fill_tickets(void)
 {
 	struct posh_value k = posh_int(4711), v = posh_fresh(POSH_KIND_LIST);
-	struct posh_value item[2] = {posh_object(list), posh_float(1e9)};
+	struct posh_value item[3] = {posh_object(list), posh_float(1e9),
+				     posh_int(1)};
 
 	if (posh_list_new(heap, &lonely) ||
-	    posh_list_extend(heap, lonely, item, 2))
+	    posh_list_extend(heap, lonely, item, 3))
 		abort();
 	v = posh_object(lonely);
 	posh_dict_set(heap, posh_heap_place(heap, POSH_TICKETS), &k, &v);

@@ -398,6 +398,7 @@ setup_full_table(posh_heap *o, posh_heap *const *m)
 			posh__store(&t[i], POSH__HOLD_TOMB);
 			p->used++;
 		}
+	posh__private_store(&p->tight, 1);
 }
 
 static void

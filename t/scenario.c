@@ -661,6 +661,7 @@ prepare_holds(struct world *w)
 			posh__store(&t[i], POSH__HOLD_TOMB);
 			p->used++;
 		}
+	posh__private_store(&p->tight, 1);
 }
 
 static void
