@@ -228,6 +228,36 @@ see_buffer(struct tour *t, posh_handle o)
 }
 
 static void
+see_deque(struct tour *t, posh_handle o)
+{
+	struct posh_value v = posh_utf8("a text for a deque", 18), x[8];
+	struct posh_value *all;
+	uint64_t cursor = UINT64_MAX;
+	int64_t n;
+
+	n = posh_deque_read(t->h, o, &cursor, 8, 0, x, NULL);
+	use_all(t, x, n);
+	n = posh_deque_snapshot(t->h, o, &all, NULL);
+	if (n >= 0) {
+		use_all(t, all, n);
+		free(all);
+	}
+	posh_deque_len(t->h, o, NULL);
+	posh_deque_append(t->h, o, &v);
+	posh_deque_extendleft(t->h, o, &v, 1);
+	posh_deque_set(t->h, o, 1, &v);
+	posh_deque_insert(t->h, o, 3, &v);
+	posh_deque_rotate(t->h, o, 2);
+	posh_deque_delete(t->h, o, -2);
+	posh_deque_reverse(t->h, o);
+	if (posh_deque_pop(t->h, o, x) == 0)
+		use(t, x, true);
+	posh_deque_popleft(t->h, o, NULL);
+	posh_deque_bound(t->h, o, 7);
+	posh_deque_clear(t->h, o);
+}
+
+static void
 see(struct tour *t, posh_handle o)
 {
 	switch (posh_object_kind(t->h, o)) {
@@ -248,6 +278,9 @@ see(struct tour *t, posh_handle o)
 		break;
 	case POSH_KIND_BUFFER:
 		see_buffer(t, o);
+		break;
+	case POSH_KIND_DEQUE:
+		see_deque(t, o);
 		break;
 	case POSH_KIND_NONE:
 		break;

@@ -125,7 +125,8 @@ check_block(struct posh__self *self, uint64_t block, posh__word *word,
 		posh__check_object(c, block);
 	else if (is_box(kind))
 		posh__check_box(c, block);
-	else if (kind != POSH__KIND_BODY && kind != POSH__KIND_DBODY)
+	else if (kind != POSH__KIND_BODY && kind != POSH__KIND_DBODY &&
+		 kind != POSH__KIND_RING)
 		posh__say(c, "block %#llx is live, of kind %u",
 			  posh__hex(block), kind);
 }

@@ -84,6 +84,56 @@ check_list(struct posh__check *c, uint64_t list)
 }
 
 /*
+ * Deques
+ */
+
+static void
+check_slot(struct posh__check *c, uint64_t deque, uint64_t value, bool inside)
+{
+	unsigned tag = POSH__TAG(value);
+
+	if (inside && !value)
+		posh__say(c, "deque %#llx: an element is EMPTY",
+			  posh__hex(deque));
+	else if (inside)
+		posh__check_value(c, deque, value);
+	else if (tag == POSH__TAG_BOX || tag == POSH__TAG_OBJECT)
+		posh__say(c, "deque %#llx: a value outside of it",
+			  posh__hex(deque));
+}
+
+static void
+check_deque(struct posh__check *c, uint64_t deque)
+{
+	struct posh_heap *h = c->self->h;
+	struct posh__deque *d = posh__at(h, deque);
+	uint64_t body = posh__load(&d->head.body), fill, cap, i;
+	uint64_t bound = posh__load(&d->bound);
+	struct posh__ring *b = posh__ring_at(h, body);
+	uint32_t start, len;
+
+	if (!body || !posh__block_word(h, body))
+		return; /* a stray is said elsewhere */
+	cap = posh__half_load(&b->capacity);
+	fill = posh__load(&b->fill);
+	start = (uint32_t)(fill >> 32);
+	len = (uint32_t)fill;
+	if (b->kind != POSH__KIND_RING || cap & (cap - 1) || len > cap ||
+	    sizeof(*b) + 8 * cap > posh__block_bytes(h, body)) {
+		posh__say(c, "deque %#llx: %u elements, room for %llu",
+			  posh__hex(deque), len, posh__hex(cap));
+		return;
+	}
+	if (bound && len > bound - 1)
+		posh__say(c, "deque %#llx: %u elements, of %llu at most",
+			  posh__hex(deque), len, posh__hex(bound - 1));
+	for (i = 0; i < cap; i++)
+		check_slot(c, deque,
+			   posh__load(&b->slot[(start + i) & (cap - 1)]),
+			   i < len);
+}
+
+/*
  * Dicts
  */
 
@@ -315,6 +365,9 @@ posh__check_object(struct posh__check *c, uint64_t object)
 		break;
 	case POSH__KIND_DICT:
 		check_dict(c, object);
+		break;
+	case POSH__KIND_DEQUE:
+		check_deque(c, object);
 		break;
 	case POSH__KIND_TUPLE:
 		check_tuple(c, object);

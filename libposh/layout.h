@@ -57,8 +57,8 @@ struct posh__header {
 	posh__word clean; /* 1: the last member left in order */
 	posh__half grow_lock;
 	posh__half gate_lock;
-	posh__word place[4]; /* handles: root, classes, tickets */
-	posh__word marked;   /* spans before this have had their bit set */
+	posh__word place[4];  /* handles: root, classes, tickets */
+	posh__word marked;    /* spans before this have had their bit set */
 	posh__word collected; /* bytes of spans after the last collection */
 	uint8_t pad3[128 - 96];
 
@@ -250,6 +250,7 @@ enum {
 	POSH__KIND_DICT = 2,
 	POSH__KIND_TUPLE = 3,
 	POSH__KIND_INSTANCE = 4,
+	POSH__KIND_DEQUE = 6,
 	POSH__KIND_BLOB = 7,
 	POSH__KIND_BUFFER = 8,
 	POSH__KIND_LAST = POSH__KIND_BUFFER,
@@ -261,6 +262,7 @@ enum {
 	POSH__KIND_BOXES = 31,
 	POSH__KIND_BODY = 32,  /* a list's slots */
 	POSH__KIND_DBODY = 33, /* a dict's index and entries */
+	POSH__KIND_RING = 34,  /* a deque's slots */
 };
 
 static inline bool

@@ -22,6 +22,7 @@ LIBPOSH_SOURCES = \
 	%D%/collect.c \
 	%D%/dbody.c \
 	%D%/death.c \
+	%D%/deque.c \
 	%D%/dict.c \
 	%D%/dict.h \
 	%D%/dread.c \

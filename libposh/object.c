@@ -55,6 +55,8 @@ size_of(struct posh__self *self, const struct posh_value *in)
 	case POSH_KIND_LIST:
 	case POSH_KIND_DICT:
 		return sizeof(struct posh__object);
+	case POSH_KIND_DEQUE:
+		return sizeof(struct posh__deque);
 	case POSH_KIND_TUPLE:
 		if (in->size > UINT32_MAX)
 			return 0;
@@ -107,6 +109,10 @@ posh__object_make(struct posh__self *self, struct posh_value *in,
 		struct posh__tuple *t = posh__at(self->h, b);
 
 		posh__store(&t->length, in->size);
+	} else if (in->kind == POSH_KIND_DEQUE) {
+		struct posh__deque *d = posh__at(self->h, b);
+
+		posh__store(&d->bound, in->size);
 	} else if (inst) {
 		struct posh__instance *p = posh__at(self->h, b);
 

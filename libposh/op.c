@@ -259,6 +259,8 @@ finish(struct posh__self *self, uint64_t op)
 	default:
 		if ((op & 0xff) < POSH__OP_DINSERT)
 			posh__list_finish(self, op);
+		else if ((op & 0xff) >= POSH__OP_SHIFT)
+			posh__deque_finish(self, op);
 		else
 			posh__dict_finish(self, op);
 	}

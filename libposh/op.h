@@ -37,6 +37,13 @@ enum posh__op {
 	POSH__OP_UPDATESET, /* entry pos: oldval -> aux, then the stage */
 	POSH__OP_UPDATEINS, /* {oldval, aux} in index slot pos; fill: count */
 	POSH__OP_WRITE, /* body's data[pos] = count bytes of newbody's slots */
+	/* Of a deque whose fill word is index or, of the last four, oldval, and
+	 * becomes aux; these have the side in bit 8: see deque.c. */
+	POSH__OP_SHIFT,   /* count values come in, as pos says, others go out */
+	POSH__OP_RINSERT, /* elements from index on move up, down to pos */
+	POSH__OP_REMPTY,  /* element index is unlinked, */
+	POSH__OP_RCLOSE,  /* those behind it move down, from pos on, */
+	POSH__OP_RCUT,    /* and the last of count is cut off */
 };
 
 static inline void
@@ -97,8 +104,9 @@ int posh__blob_make(struct posh__self *self, uint64_t room, uint64_t length,
 int posh__blob_at(struct posh_heap *h, uint64_t blob, struct posh__blob **out,
 		  uint64_t *window);
 
-/* The finishers of lists, dicts and buffers. */
+/* The finishers of lists, deques, dicts and buffers. */
 void posh__list_finish(struct posh__self *self, uint64_t op);
+void posh__deque_finish(struct posh__self *self, uint64_t op);
 void posh__dict_finish(struct posh__self *self, uint64_t op);
 void posh__buffer_finish(struct posh__self *self);
 

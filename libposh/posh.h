@@ -253,7 +253,8 @@ enum posh_type {
 	POSH_NEW,      /* input only: an empty object of kind, made in place;
 			  object is set to its handle, of which the container
 			  owns the only reference.  For an instance, size is
-			  its number of slots and object its class. */
+			  its number of slots and object its class; for a deque
+			  size is its bound + 1, or 0 for none. */
 };
 
 enum posh_kind {
@@ -262,6 +263,7 @@ enum posh_kind {
 	POSH_KIND_DICT = 2,
 	POSH_KIND_TUPLE = 3, /* a tuple that has objects in it */
 	POSH_KIND_INSTANCE = 4,
+	POSH_KIND_DEQUE = 6,
 	POSH_KIND_BLOB = 7,   /* bytes in place */
 	POSH_KIND_BUFFER = 8, /* a blob that may be replaced */
 };
@@ -482,6 +484,98 @@ POSH_API int posh_list_permute(posh_heap *h, posh_handle o, const size_t *order,
 
 /* Make room for n elements in all.  Since 0.1. */
 POSH_API int posh_list_reserve(posh_heap *h, posh_handle o, size_t n);
+
+/*
+ * DEQUES
+ *
+ * Double-ended queues, which may be bounded: what is appended to one that is
+ * full pushes an element out at the other end, in the same operation.
+ * Appending and popping take the same time at both ends, whatever the length.
+ * Errors of writes as with lists.
+ */
+
+/* Make an empty deque of at most maxlen elements; negative: as many as you
+ * like.  The caller owns a hold.  Since 0.1. */
+POSH_API int posh_deque_new(posh_heap *h, int64_t maxlen, posh_handle *out);
+
+/* Give a deque another bound.
+ *   -EBUSY  it has more elements than that
+ * Since 0.1. */
+POSH_API int posh_deque_bound(posh_heap *h, posh_handle o, int64_t maxlen);
+
+/* Return how many elements it has; its bound goes to *maxlen, -1 for none,
+ * unless that is NULL.  Since 0.1. */
+POSH_API int64_t posh_deque_len(posh_heap *h, posh_handle o, int64_t *maxlen);
+
+/* Read element i, or with negative i count from the end.
+ *   -ERANGE  there is no such element
+ * Since 0.1. */
+POSH_API int posh_deque_get(posh_heap *h, posh_handle o, int64_t i,
+			    struct posh_value *out);
+
+/* Replace element i (negative: from the end).
+ *   -ERANGE
+ * Since 0.1. */
+POSH_API int posh_deque_set(posh_heap *h, posh_handle o, int64_t i,
+			    struct posh_value *v);
+
+/* Append one value on the right, or on the left.  A bound of 0 drops it.
+ * Since 0.1. */
+POSH_API int posh_deque_append(posh_heap *h, posh_handle o,
+			       struct posh_value *v);
+POSH_API int posh_deque_appendleft(posh_heap *h, posh_handle o,
+				   struct posh_value *v);
+
+/* Append n values, one after the other, all or none; values that the bound
+ * leaves no room for are not looked at.  Since 0.1. */
+POSH_API int posh_deque_extend(posh_heap *h, posh_handle o,
+			       struct posh_value *v, size_t n);
+POSH_API int posh_deque_extendleft(posh_heap *h, posh_handle o,
+				   struct posh_value *v, size_t n);
+
+/* Remove the last element, or the first; it goes to *out unless that is
+ * NULL.  Needs no memory in the heap.
+ *   -ERANGE  the deque is empty
+ * Since 0.1. */
+POSH_API int posh_deque_pop(posh_heap *h, posh_handle o,
+			    struct posh_value *out);
+POSH_API int posh_deque_popleft(posh_heap *h, posh_handle o,
+				struct posh_value *out);
+
+/* Insert ahead of element i; beyond either end means that end.
+ *   -ERANGE  the deque is full
+ * Since 0.1. */
+POSH_API int posh_deque_insert(posh_heap *h, posh_handle o, int64_t i,
+			       struct posh_value *v);
+
+/* Remove element i (negative: from the end).  Needs no memory in the heap.
+ *   -ERANGE
+ * Since 0.1. */
+POSH_API int posh_deque_delete(posh_heap *h, posh_handle o, int64_t i);
+
+/* Move n elements from the right end to the left; negative: the other way
+ * round.  Since 0.1. */
+POSH_API int posh_deque_rotate(posh_heap *h, posh_handle o, int64_t n);
+
+/* Reverse the order.  Since 0.1. */
+POSH_API int posh_deque_reverse(posh_heap *h, posh_handle o);
+
+/* Remove everything.  Needs no memory in the heap.  Since 0.1. */
+POSH_API int posh_deque_clear(posh_heap *h, posh_handle o);
+
+/* Read up to n elements from *cursor on, UINT64_MAX at first, all as of one
+ * moment, and move the cursor behind them.  The cursor names an element, not
+ * a place: what comes and goes at the ends meanwhile does not disturb it.
+ * POSH_SCALARS as with posh_list_read.  Returns how many.  Since 0.1. */
+POSH_API int64_t posh_deque_read(posh_heap *h, posh_handle o, uint64_t *cursor,
+				 size_t n, unsigned flags,
+				 struct posh_value *out, uint64_t *version);
+
+/* Read the whole deque as of one moment, as posh_list_snapshot does.  Since
+ * 0.1. */
+POSH_API int64_t posh_deque_snapshot(posh_heap *h, posh_handle o,
+				     struct posh_value **out,
+				     uint64_t *version);
 
 /*
  * DICTS

@@ -54,6 +54,15 @@ posh__body_rows(struct posh_heap *h, uint64_t body, struct posh__row *row)
 		row[1] = (struct posh__row){row[0].off + 8, n, entry};
 		return 2;
 	}
+	bytes = body_bytes(h, body, POSH__KIND_RING);
+	if (bytes >= sizeof(struct posh__ring)) {
+		/* All of it: what is outside of the queue owns nothing. */
+		n = posh__half_load(&posh__ring_at(h, body)->capacity);
+		row[0] = (struct posh__row){
+			body + sizeof(struct posh__ring),
+			at_most(n, words(bytes, sizeof(struct posh__ring))), 8};
+		return 1;
+	}
 	return 0;
 }
 
@@ -70,6 +79,7 @@ posh__rows(struct posh_heap *h, uint64_t block, struct posh__row *row,
 	switch (o->kind) {
 	case POSH__KIND_LIST:
 	case POSH__KIND_DICT:
+	case POSH__KIND_DEQUE:
 		*body = posh__load(&o->body);
 		return *body ? posh__body_rows(h, *body, row) : 0;
 	case POSH__KIND_TUPLE:
@@ -100,6 +110,7 @@ posh__rows(struct posh_heap *h, uint64_t block, struct posh__row *row,
 		return 1;
 	case POSH__KIND_BODY:
 	case POSH__KIND_DBODY:
+	case POSH__KIND_RING:
 		return posh__body_rows(h, block, row);
 	}
 	return 0;

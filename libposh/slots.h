@@ -43,6 +43,20 @@ struct posh__dbody {
 #define POSH__USED(fill)       ((uint32_t)((fill) >> 32))
 #define POSH__LIVE_(fill)      ((uint32_t)(fill))
 
+/* A deque, and its body: see deque.c. */
+struct posh__deque {
+	struct posh__object head;
+	posh__word bound; /* elements at most, + 1; 0: no bound */
+};
+
+struct posh__ring {
+	posh__half capacity; /* a power of two */
+	uint16_t kind;
+	uint16_t flags;
+	posh__word fill; /* start:32 | length:32 */
+	posh__word slot[];
+};
+
 struct posh__tuple {
 	struct posh__object head;
 	posh__word length;
@@ -84,6 +98,12 @@ static inline struct posh__dbody *
 posh__dbody_at(const struct posh_heap *h, uint64_t body)
 {
 	return (struct posh__dbody *)(h->base + body);
+}
+
+static inline struct posh__ring *
+posh__ring_at(const struct posh_heap *h, uint64_t body)
+{
+	return (struct posh__ring *)(h->base + body);
 }
 
 /* The rows of a block, cut to what its memory can hold.  Returns how many.

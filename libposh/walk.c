@@ -150,7 +150,8 @@ count_block(struct posh__self *self, uint64_t block, posh__word *word,
 	    o->kind >= POSH__KIND_BODY)
 		return; /* a body is counted where it is named */
 	count_rows(self, c, row, posh__rows(self->h, block, row, &body));
-	if (o->kind == POSH__KIND_LIST || o->kind == POSH__KIND_DICT)
+	if (o->kind == POSH__KIND_LIST || o->kind == POSH__KIND_DICT ||
+	    o->kind == POSH__KIND_DEQUE)
 		count_body(self, c, &o->body);
 }
 

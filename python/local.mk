@@ -7,6 +7,7 @@ EXT_SOURCES = \
 	%D%/_posh/bufferitem.c \
 	%D%/_posh/class.c \
 	%D%/_posh/decode.c \
+	%D%/_posh/deque.c \
 	%D%/_posh/dict.c \
 	%D%/_posh/dict.h \
 	%D%/_posh/dictiter.c \
@@ -17,6 +18,7 @@ EXT_SOURCES = \
 	%D%/_posh/heap.c \
 	%D%/_posh/instance.c \
 	%D%/_posh/kindbuffer.c \
+	%D%/_posh/kinddeque.c \
 	%D%/_posh/kinddict.c \
 	%D%/_posh/kindinstance.c \
 	%D%/_posh/kindlist.c \
@@ -52,6 +54,7 @@ pkgpyexec_LTLIBRARIES = %D%/_posh/_posh.la
 	-shrext $(PYTHON_EXT_SUFFIX) -export-symbols-regex '^PyInit__posh$$'
 pkgpyexec_PYTHON = \
 	%D%/posh/__init__.py \
+	%D%/posh/_atomic.py \
 	%D%/posh/_builtin.py \
 	%D%/posh/_bytes.py \
 	%D%/posh/_class.py \

@@ -390,6 +390,7 @@ all_given_back(struct world *w, uint64_t empty)
 	posh_object_drop(w->h, w->dict);
 	posh_object_drop(w->h, w->own);
 	posh_object_drop(w->h, w->inst);
+	posh_object_drop(w->h, w->deque);
 	bytes = world_clear(w->h, &suspects);
 	if (bytes != empty || suspects)
 		printf("# %llu live bytes, %llu in an empty heap; %llu "

@@ -46,6 +46,7 @@ C_TESTS = \
 	%D%/check-live.t \
 	%D%/check-values.t \
 	%D%/crash.t \
+	%D%/deque.t \
 	%D%/descriptors.t \
 	%D%/explore.t \
 	%D%/files.t \
@@ -110,11 +111,13 @@ dist_check_SCRIPTS = $(TREE_TESTS)
 
 PYTHON_TESTS = \
 	%D%/pyarray.py \
+	%D%/pyatomic.py \
 	%D%/pybench.py \
 	%D%/pybytearray.py \
 	%D%/pyclasses.py \
 	%D%/pycollect.py \
 	%D%/pycrash.py \
+	%D%/pydeque.py \
 	%D%/pydict.py \
 	%D%/pydoctable.py \
 	%D%/pyerrors.py \

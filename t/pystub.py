@@ -2,6 +2,7 @@
 """The declared types are those that are there, and all that is public has a
 docstring."""
 import ast
+import collections
 import inspect
 import os
 import unittest
@@ -63,6 +64,7 @@ class StubTest(unittest.TestCase):
         for shared, builtin in (
             (_posh.SharedList, list),
             (_posh.SharedDict, dict),
+            (_posh.SharedDeque, collections.deque),
         ):
             for name in vars(builtin):
                 self.assertTrue(hasattr(shared, name), name)

@@ -195,6 +195,193 @@ pop_plain(struct world *w)
 }
 
 /*
+ * Deques
+ */
+
+static void
+deque_append(struct world *w)
+{
+	struct posh_value v = text("appended to the deque");
+
+	CALL(deque_append)(w->h, w->deque, &v);
+}
+
+static void
+deque_appendleft(struct world *w)
+{
+	struct posh_value v = text("appended on the left");
+
+	CALL(deque_appendleft)(w->h, w->deque, &v);
+}
+
+static void
+deque_plain(struct world *w)
+{
+	struct posh_value v = posh_int(5);
+
+	CALL(deque_append)(w->h, w->deque, &v);
+}
+
+static void
+prepare_room(struct world *w)
+{
+	posh_deque_popleft(w->h, w->deque, NULL);
+}
+
+/* Its bound is as many as it has. */
+static void
+prepare_full_deque(struct world *w)
+{
+	deque_append(w);
+	posh_deque_bound(w->h, w->deque, 9);
+}
+
+static void
+deque_extend(struct world *w)
+{
+	struct posh_value v[3] = {posh_int(1), text("one of three for a deque"),
+				  posh_fresh(POSH_KIND_DEQUE)};
+
+	v[2].size = 4;
+	CALL(deque_extend)(w->h, w->deque, v, 3);
+}
+
+static void
+deque_extendleft(struct world *w)
+{
+	struct posh_value v[2] = {text("a text, and an int"), posh_int(2)};
+
+	CALL(deque_extendleft)(w->h, w->deque, v, 2);
+}
+
+static void
+deque_pop(struct world *w)
+{
+	struct posh_value v;
+
+	if (CALL(deque_pop)(w->h, w->deque, &v) == 0 && v.type == POSH_OBJECT)
+		CALL(object_drop)(w->h, v.object);
+}
+
+static void
+deque_popleft(struct world *w)
+{
+	struct posh_value v;
+
+	if (CALL(deque_popleft)(w->h, w->deque, &v) == 0 &&
+	    v.type == POSH_OBJECT)
+		CALL(object_drop)(w->h, v.object);
+}
+
+/* A plain value is at that end, and the way is the long one. */
+static void
+prepare_plain_end(struct world *w)
+{
+	struct posh_value v = posh_int(1);
+
+	posh_deque_popleft(w->h, w->deque, NULL);
+	posh_deque_appendleft(w->h, w->deque, &v);
+	posh_object_lock(w->h, w->list, -1);
+}
+
+static void
+deque_rotate(struct world *w)
+{
+	CALL(deque_rotate)(w->h, w->deque, 3);
+}
+
+static void
+deque_rotate_back(struct world *w)
+{
+	CALL(deque_rotate)(w->h, w->deque, -2);
+}
+
+static void
+deque_insert(struct world *w)
+{
+	struct posh_value v = text("pushed into the deque");
+
+	CALL(deque_insert)(w->h, w->deque, 5, &v);
+}
+
+static void
+deque_insert_left(struct world *w)
+{
+	struct posh_value v = text("pushed in on the left");
+
+	CALL(deque_insert)(w->h, w->deque, 2, &v);
+}
+
+static void
+deque_delete(struct world *w)
+{
+	CALL(deque_delete)(w->h, w->deque, -3);
+}
+
+static void
+deque_delete_left(struct world *w)
+{
+	CALL(deque_delete)(w->h, w->deque, 2);
+}
+
+static void
+deque_set(struct world *w)
+{
+	struct posh_value v = text("a new one in the deque");
+
+	CALL(deque_set)(w->h, w->deque, 1, &v);
+}
+
+static void
+prepare_plain(struct world *w)
+{
+	struct posh_value v = posh_int(1);
+
+	posh_deque_set(w->h, w->deque, 1, &v);
+}
+
+static void
+deque_set_plain(struct world *w)
+{
+	struct posh_value v = posh_int(6);
+
+	CALL(deque_set)(w->h, w->deque, 1, &v);
+}
+
+static void
+deque_reverse(struct world *w)
+{
+	CALL(deque_reverse)(w->h, w->deque);
+}
+
+static void
+deque_clear(struct world *w)
+{
+	CALL(deque_clear)(w->h, w->deque);
+}
+
+static void
+deque_bound(struct world *w)
+{
+	CALL(deque_bound)(w->h, w->deque, 20);
+}
+
+/* One more pop, and it gets a smaller ring. */
+static void
+prepare_shrink_deque(struct world *w)
+{
+	struct posh_value v[600];
+	int i;
+
+	for (i = 0; i < 600; i++)
+		v[i] = posh_int(i);
+	posh_deque_bound(w->h, w->deque, -1);
+	posh_deque_extend(w->h, w->deque, v, 600);
+	for (i = 0; i < 351; i++)
+		posh_deque_pop(w->h, w->deque, NULL);
+}
+
+/*
  * Dicts
  */
 
@@ -361,6 +548,10 @@ make_and_drop(struct world *w)
 		CALL(object_drop)(w->h, o);
 	if (CALL(tuple_new)(w->h, &v, 1, &o) == 0)
 		CALL(object_drop)(w->h, o);
+	if (CALL(deque_new)(w->h, 2, &o) == 0) {
+		CALL(deque_append)(w->h, o, &v);
+		CALL(object_drop)(w->h, o);
+	}
 }
 
 /* A tuple is made in its place, and filled there. */
@@ -538,6 +729,23 @@ read_dict(struct world *w)
 	drop_all(w, v, 2 * n);
 	n = CALL(dict_snapshot)(w->h, w->dict, &all, NULL);
 	drop_all(w, all, 2 * n);
+	free(all);
+}
+
+static void
+read_deque(struct world *w)
+{
+	struct posh_value v[9], *all = NULL;
+	uint64_t cursor = UINT64_MAX;
+	int64_t n;
+
+	CALL(deque_len)(w->h, w->deque, NULL);
+	if (CALL(deque_get)(w->h, w->deque, -1, v) == 0)
+		drop_all(w, v, 1);
+	n = CALL(deque_read)(w->h, w->deque, &cursor, 9, 0, v, NULL);
+	drop_all(w, v, n);
+	n = CALL(deque_snapshot)(w->h, w->deque, &all, NULL);
+	drop_all(w, all, n);
 	free(all);
 }
 
@@ -771,6 +979,31 @@ const struct scenario scenarios[] = {
 	{"splice", scenario_splice, 0, NULL},
 	{"permute", permute, 0, NULL},
 	{"reserve", reserve, 0, NULL},
+	{"deque: append, and the ring grows", deque_append, 0, NULL},
+	{"deque: append", deque_append, 0, prepare_room},
+	{"deque: append a plain value", deque_plain, 0, prepare_room},
+	{"deque: append in two monitors", deque_plain, 0, prepare_plain_end},
+	{"deque: append to a full one", deque_append, 0, prepare_full_deque},
+	{"deque: append on the left", deque_appendleft, 0, prepare_room},
+	{"deque: extend", deque_extend, 0, NULL},
+	{"deque: extend a full one", deque_extend, 0, prepare_full_deque},
+	{"deque: extend on the left", deque_extendleft, 0, NULL},
+	{"deque: pop", deque_pop, 0, NULL},
+	{"deque: pop on the left", deque_popleft, 0, NULL},
+	{"deque: pop a plain value", deque_popleft, 0, prepare_plain_end},
+	{"deque: pop, and the ring shrinks", deque_pop, LARGE,
+	 prepare_shrink_deque},
+	{"deque: rotate", deque_rotate, 0, NULL},
+	{"deque: rotate back", deque_rotate_back, 0, deque_append},
+	{"deque: insert", deque_insert, 0, prepare_room},
+	{"deque: insert on the left", deque_insert_left, 0, prepare_room},
+	{"deque: delete", deque_delete, 0, NULL},
+	{"deque: delete on the left", deque_delete_left, 0, NULL},
+	{"deque: set", deque_set, 0, NULL},
+	{"deque: set a plain value", deque_set_plain, 0, prepare_plain},
+	{"deque: reverse", deque_reverse, 0, NULL},
+	{"deque: clear", deque_clear, 0, NULL},
+	{"deque: another bound", deque_bound, 0, NULL},
 	{"dict: a plain value over a plain one", dict_plain, 0, NULL},
 	{"dict: a text over a text", dict_text, 0, NULL},
 	{"dict: a new key", dict_new, 0, NULL},
@@ -801,6 +1034,7 @@ const struct scenario scenarios[] = {
 	{"read a buffer", read_buffer, 0, NULL},
 	{"read a list", read_list, 0, NULL},
 	{"read a dict", read_dict, 0, NULL},
+	{"read a deque", read_deque, 0, NULL},
 	{"read tuples and instances", read_others, 0, prepare_tuple},
 	{"ask", ask, 0, NULL},
 	{"a large run", run, MANY, NULL},

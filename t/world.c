@@ -66,6 +66,19 @@ world_graph(posh_heap *h, posh_handle list, int depth)
 	}
 }
 
+/* Its ring is full, and begins in the middle. */
+static void
+fill_deque(struct world *w)
+{
+	struct posh_value v[3] = {posh_int(1), world_text("text in the deque"),
+				  posh_object(w->own)};
+	int i;
+
+	for (i = 0; i < 8; i++)
+		must((i < 3 ? posh_deque_appendleft
+			    : posh_deque_append)(w->h, w->deque, &v[i % 3]));
+}
+
 void
 world_make(struct world *w)
 {
@@ -78,9 +91,11 @@ world_make(struct world *w)
 	must(posh_list_new(h, &w->own));
 	must(posh_class_intern(h, "crash.Dog", &w->cls));
 	must(posh_instance_new(h, w->cls, 4, &w->inst));
+	must(posh_deque_new(h, 12, &w->deque));
 	world_set(h, root, "list", posh_object(w->list));
 	world_set(h, root, "dict", posh_object(w->dict));
 	world_set(h, root, "instance", posh_object(w->inst));
+	world_set(h, root, "deque", posh_object(w->deque));
 	for (i = 0; i < 4; i++) {
 		world_append(h, w->list, posh_int(i));
 		world_append(h, w->list, world_text("an element of the list"));
@@ -90,6 +105,7 @@ world_make(struct world *w)
 	world_set(h, root, "buffer", posh_object(w->buffer));
 	world_fill(h, w->buffer, 100);
 	posh_object_drop(h, w->buffer);
+	fill_deque(w);
 	world_set(h, w->dict, "a", posh_int(1));
 	world_set(h, w->dict, "the second key", world_text("the second value"));
 	world_set(h, w->dict, "third", posh_fresh(POSH_KIND_LIST));
@@ -235,6 +251,9 @@ digest_object(posh_heap *h, const struct posh_value *v, int depth)
 		return digest_buffer(h, v->object);
 	case POSH_KIND_LIST:
 		n = posh_list_snapshot(h, v->object, &all, NULL);
+		break;
+	case POSH_KIND_DEQUE:
+		n = posh_deque_snapshot(h, v->object, &all, NULL);
 		break;
 	case POSH_KIND_DICT:
 		n = posh_dict_snapshot(h, v->object, &all, NULL);

@@ -11,11 +11,11 @@
 
 struct world {
 	posh_heap *h;
-	posh_handle list, dict, own, inst, cls;
+	posh_handle list, dict, own, inst, cls, deque;
 	posh_handle buffer; /* the root holds it alone */
 };
 
-/* Fill a heap, w->h; its maker holds all five. */
+/* Fill a heap, w->h; its maker holds all of these. */
 void world_make(struct world *w);
 
 /* A number that tells two states of all that hangs from the root apart. */

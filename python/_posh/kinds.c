@@ -8,6 +8,7 @@ static const struct kind *const kinds[KINDS] = {
 	[POSH_KIND_TUPLE] = &kind_tuple,
 	[POSH_KIND_INSTANCE] = &kind_instance,
 	[POSH_KIND_BUFFER] = &kind_buffer,
+	[POSH_KIND_DEQUE] = &kind_deque,
 };
 
 const struct kind *
@@ -25,5 +26,7 @@ kind_of(PyObject *x)
 		return POSH_KIND_DICT;
 	if (PyTuple_CheckExact(x))
 		return POSH_KIND_TUPLE;
+	if ((PyObject *)Py_TYPE(x) == posh_state->deque)
+		return POSH_KIND_DEQUE;
 	return kind_is_buffer(x) ? POSH_KIND_BUFFER : POSH_KIND_INSTANCE;
 }

@@ -86,7 +86,9 @@ new_ref(PyObject *x)
 	X(PyTypeObject, DictIterator)                                          \
 	X(PyTypeObject, DictKeys)                                              \
 	X(PyTypeObject, DictValues)                                            \
-	X(PyTypeObject, DictItems)
+	X(PyTypeObject, DictItems)                                             \
+	X(PyTypeObject, SharedDeque)                                           \
+	X(PyTypeObject, DequeIterator)
 
 /* Hooks, set from Python by _posh._set_hooks(name=callable, ...).
  *   default_heap()   -> the heap for what is made without naming one
@@ -109,7 +111,8 @@ new_ref(PyObject *x)
 	X(PyObject, signed_kwname)                                             \
 	X(PyObject, dict_keys)                                                 \
 	X(PyObject, dict_values)                                               \
-	X(PyObject, dict_items)
+	X(PyObject, dict_items)                                                \
+	X(PyObject, deque)
 
 /* What share.c and instance.c keep: append here. */
 #define STATE_SHARING(X)                                                       \
@@ -261,7 +264,7 @@ struct proxy_object {
 	posh_handle handle;
 	enum posh_kind kind;
 	uint64_t writes; /* of this process, tried ones included */
-	int64_t added;   /* dict: keys that this process put in, */
+	int64_t added;   /* dict: keys that this process put in (deque.c), */
 	int64_t removed; /* and took out, since the proxy was made */
 	PyObject *weakrefs;
 };
@@ -302,6 +305,12 @@ is_dict_proxy(module_state *st, PyObject *x)
 {
 	return Py_TYPE(x) == st->SharedDict ||
 	       PyObject_TypeCheck(x, st->SharedDict);
+}
+
+static inline bool
+is_deque_proxy(module_state *st, PyObject *x)
+{
+	return PyObject_TypeCheck(x, st->SharedDeque);
 }
 
 /* Return the proxy of an object that the caller has a hold of, a new
@@ -548,8 +557,9 @@ void decode_end(int token);
 /* Return a plain list or dict of the same elements as of one moment. */
 PyObject *list_snapshot(proxy_object *p);
 PyObject *dict_snapshot(proxy_object *p);
+PyObject *deque_snapshot(proxy_object *p);
 
-/* If x is a proxy of a list or dict or a view of one, return its plain
+/* If x is a proxy of a list, dict or deque or a view of one, return its plain
  * snapshot, else x itself: a new reference. */
 PyObject *plain_operand(module_state *state, PyObject *x);
 
@@ -600,6 +610,7 @@ int dictiter_exec(PyObject *module, module_state *state);
 int dictviews_exec(PyObject *module, module_state *state);
 int buffer_exec(PyObject *module, module_state *state);
 int kindbuffer_exec(PyObject *module, module_state *state);
+int deque_exec(PyObject *module, module_state *state);
 int share_exec(PyObject *module, module_state *state);
 int instance_exec(PyObject *module, module_state *state);
 

@@ -293,6 +293,7 @@ bool kind_is_buffer(PyObject *x);
 
 extern const struct kind kind_buffer;
 extern const struct kind kind_list, kind_dict, kind_tuple, kind_instance;
+extern const struct kind kind_deque;
 
 /*
  * Monitors (monitor.c).

@@ -30,6 +30,7 @@ from ._posh import (
     LockTimeoutError,
     NotShareableError,
     OwnerDiedError,
+    SharedDeque,
     SharedDict,
     SharedList,
     StaleReferenceError,
@@ -44,6 +45,7 @@ from ._heap import Heap, Stats, attach, collect, default_heap, reap
 from ._class import allow_sharing, default_init, generic_init, shareable
 from ._builtin import nslist
 from ._bytes import SharedArray, SharedBytearray, ndarray, view
+from ._atomic import compare_and_set, incr
 from ._process import (
     _exit,
     exit,
@@ -62,6 +64,7 @@ array = SharedArray
 bytearray = SharedBytearray
 list = SharedList
 dict = SharedDict
+deque = SharedDeque
 
 __all__ = [
     "ClassNotFoundError",
@@ -80,6 +83,7 @@ __all__ = [
     "OwnerDiedError",
     "SharedArray",
     "SharedBytearray",
+    "SharedDeque",
     "SharedDict",
     "SharedList",
     "StaleReferenceError",
@@ -88,6 +92,7 @@ __all__ = [
     "allow_sharing",
     "attach",
     "collect",
+    "compare_and_set",
     "default_heap",
     "default_init",
     "error",
@@ -95,6 +100,7 @@ __all__ = [
     "forkcall",
     "generic_init",
     "getpid",
+    "incr",
     "is_shared",
     "ndarray",
     "nslist",

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The builtin types: nslist, policies for list and dict, abcs."""
+"""The builtin types: nslist, policies for list, dict and deque, abcs."""
 
 from __future__ import annotations
 
+import collections
 import collections.abc
 import functools
 from typing import Any, TypeVar
@@ -12,10 +13,12 @@ from ._policy import MONITOR, check_policy
 
 collections.abc.MutableSequence.register(_posh.SharedList)
 collections.abc.MutableMapping.register(_posh.SharedDict)
+collections.abc.MutableSequence.register(_posh.SharedDeque)
 
 _T = TypeVar("_T")
 
-_posh.SharedList.__synch__ = _posh.SharedDict.__synch__ = MONITOR
+for _shared in (_posh.SharedList, _posh.SharedDict, _posh.SharedDeque):
+    _shared.__synch__ = MONITOR
 
 #: What policies are not called for: making, finding out about the type, and
 #: copies, which consist of other operations.
@@ -72,12 +75,16 @@ def _with_policy(base, policy):
     return type(base.__name__, (base,), namespace)
 
 
-_SHARED: dict[type, type] = {list: _posh.SharedList, dict: _posh.SharedDict}
+_SHARED: dict[type, type] = {
+    list: _posh.SharedList,
+    dict: _posh.SharedDict,
+    collections.deque: _posh.SharedDeque,
+}
 _policies: dict[type, Any] = {}
 
 
 def set_builtin_policy(tp: type, synch: Any) -> None:
-    """Have the proxies of lists or dicts made from now on use a policy."""
+    """Have the proxies of a builtin made from now on use a policy."""
     check_policy(synch)
     base = shared = _SHARED[tp]
     if _policies.get(tp, MONITOR) is synch:
@@ -88,7 +95,7 @@ def set_builtin_policy(tp: type, synch: Any) -> None:
     _posh._set_proxy_type(base, shared)
 
 
-#: Types that need no declaration, of which only lists and dicts have a
+#: Types that need no declaration, of which only the mutable ones have a
 #: policy.
 IMMUTABLE = frozenset(
     (type(None), bool, int, float, complex, str, bytes, tuple, type(...))

@@ -13,6 +13,7 @@ the policy around them, and a descriptor for each attribute that is known.
 
 from __future__ import annotations
 
+import collections
 import collections.abc
 import dis
 import importlib
@@ -583,7 +584,7 @@ def _resolve(name):
 
 def _children(x):
     """Yield (how to write it, object) of what share() would go on to."""
-    if type(x) in (list, tuple):
+    if type(x) in (list, tuple, collections.deque):
         for i, item in enumerate(x):
             yield f"[{i}]", item
     elif type(x) is dict:

@@ -5,6 +5,7 @@ Proxies are declared as what their __class__ says: a SharedList is a list to
 isinstance() and to a type checker, although it does not derive from it.
 """
 import builtins
+import collections
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar, final, overload
 
@@ -99,6 +100,26 @@ class SharedDict(builtins.dict[_K, _V], Generic[_K, _V]):
         **kwargs: Any,
     ) -> None: ...
 
+class SharedDeque(collections.deque[_T], Generic[_T]):
+    def __new__(
+        cls,
+        iterable: Iterable[_T] = ...,
+        maxlen: int | None = None,
+        *,
+        heap: HeapBase | None = None,
+    ) -> SharedDeque[_T]: ...
+    def __init__(
+        self,
+        iterable: Iterable[_T] = ...,
+        maxlen: int | None = None,
+        *,
+        heap: HeapBase | None = None,
+    ) -> None: ...
+
+@overload
+def share(
+    x: collections.deque[_T], heap: HeapBase | None = None
+) -> SharedDeque[_T]: ...
 @overload
 def share(  # type: ignore[misc]
     x: builtins.list[_T], heap: HeapBase | None = None
@@ -109,6 +130,8 @@ def share(  # type: ignore[misc]
 ) -> SharedDict[_K, _V]: ...
 @overload
 def share(x: _T, heap: HeapBase | None = None) -> _T: ...
+@overload
+def unshare(x: SharedDeque[_T]) -> collections.deque[_T]: ...
 @overload
 def unshare(  # type: ignore[misc]
     x: SharedList[_T],
