@@ -62,6 +62,7 @@ pkgpyexec_PYTHON = \
 	%D%/posh/_numpy.py \
 	%D%/posh/_policy.py \
 	%D%/posh/_process.py \
+	%D%/posh/_rebase.py \
 	%D%/posh/_ticket.py
 dist_pkgpyexec_DATA = \
 	%D%/posh/_posh.pyi \

@@ -131,6 +131,7 @@ PYTHON_TESTS = \
 	%D%/pypaper.py \
 	%D%/pypolicy.py \
 	%D%/pyproc.py \
+	%D%/pyrebase.py \
 	%D%/pyshare.py \
 	%D%/pystorm.py \
 	%D%/pystub.py \

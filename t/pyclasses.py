@@ -596,7 +596,8 @@ class OperatorTest(unittest.TestCase):
         p, q = self.p, self.q
         self.assertTrue(posh.is_shared(p + q))
         self.assertFalse(posh.is_shared(p * 2))
-        self.assertEqual([(p + q).x, (p * 2).x, (2 * p).x, (-p).x], [7, 6, 6, -3])
+        results = [p + q, p * 2, 2 * p, -p]
+        self.assertEqual([r.x for r in results], [7, 6, 6, -3])
         self.assertEqual([p @ q, p**2, pow(p, 2, 5)], [12, 9, 4])
         self.assertEqual(divmod(p, 2), (1, 1))
         self.assertEqual(["abcd"[p], float(p), round(p)], ["d", 3.0, 3])

@@ -204,7 +204,7 @@ class RefuseTest(unittest.TestCase):
         class Names(list):
             pass
 
-        self.refused(Names(), "convert it to list")
+        self.refused(Names(), "call posh.allow_sharing(")
         self.refused([lambda: 1], "'function'")
 
     def test_cyclic(self):

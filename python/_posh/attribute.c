@@ -32,7 +32,7 @@ instance_descr(class_object *cls, PyObject *name)
 {
 	PyObject *d = _PyType_Lookup(cls->type, name);
 	if (d && Py_TYPE(d) == posh_state->Attribute)
-		d = _PyType_Lookup(cls->base, name);
+		d = _PyType_Lookup(cls->source, name);
 	if (d && Py_TYPE(d) == &PyMemberDescr_Type)
 		d = NULL; /* of __slots__: it leads to the proxy's memory */
 	return d;
@@ -70,7 +70,7 @@ monitored(class_object *cls, PyObject *name, PyObject *descr)
 {
 	PyObject *m;
 	if (cls->policy == POLICY_NONE || !PyFunction_Check(descr) ||
-	    _PyType_Lookup(cls->base, name) != descr)
+	    _PyType_Lookup(cls->source, name) != descr)
 		return descr;
 	m = PyObject_CallFunctionObjArgs((PyObject *)posh_state->Monitored, cls,
 					 name, descr, NULL);
@@ -372,6 +372,26 @@ static PyType_Spec slow_spec = {
 	.slots = slow_slots,
 };
 
+/* For classes that have a copy, which may have to change first. */
+static PyObject *
+rebased_getattro(PyObject *self, PyObject *name)
+{
+	class_object *cls = class_of_proxy(self);
+	if (cls && class_refresh(cls) < 0)
+		return NULL;
+	return instance_getattro(self, name);
+}
+
+static PyType_Slot rebased_slots[] = {{Py_tp_getattro, rebased_getattro},
+				      {0, NULL}};
+
+static PyType_Spec rebased_spec = {
+	.name = "posh._posh.InstanceRebased",
+	.basicsize = sizeof(PyObject),
+	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+	.slots = rebased_slots,
+};
+
 /*
  * Attribute: the descriptor of a known name.
  */
@@ -452,7 +472,7 @@ learnable(class_object *cls, PyObject *name)
 	    PyDict_GetItemWithError(cls->type->tp_dict, name) ||
 	    PyUnicode_Tailmatch(name, posh_state->dunder, 0, 2, -1))
 		return false;
-	descr = _PyType_Lookup(cls->base, name);
+	descr = _PyType_Lookup(cls->source, name);
 	return !descr || !Py_TYPE(descr)->tp_descr_set ||
 	       Py_TYPE(descr) == &PyMemberDescr_Type;
 }
@@ -563,7 +583,20 @@ attrs_set(PyObject *Py_UNUSED(module), PyObject *args)
 	Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(content_doc, "_content(x)\n--\n\n"
+			  "Return the content of a shared object whose class\n"
+			  "derives from a mutable builtin.");
+
+static PyObject *
+content(PyObject *Py_UNUSED(module), PyObject *x)
+{
+	ref_object *r = ref_argument(x);
+	PyObject *found = r ? instance_content(r) : NULL;
+	return found ? Py_NewRef(found) : NULL;
+}
+
 static PyMethodDef attribute_functions[] = {
+	{"_content", content, METH_O, content_doc},
 	{"_attrs", attrs, METH_O, attrs_doc},
 	{"_attrs_get", attrs_get, METH_VARARGS, attrs_get_doc},
 	{"_attrs_set", attrs_set, METH_VARARGS, attrs_set_doc},
@@ -574,10 +607,12 @@ attribute_exec(PyObject *module, module_state *state)
 {
 	if (type_add(module, &base_spec, &state->InstanceBase) < 0 ||
 	    type_add(module, &slow_spec, &state->InstanceSlowBase) < 0 ||
+	    type_add(module, &rebased_spec, &state->InstanceRebased) < 0 ||
 	    type_add(module, &attribute_spec, &state->Attribute) < 0)
 		return -1;
 	if (PyModule_AddType(module, state->InstanceBase) < 0 ||
 	    PyModule_AddType(module, state->InstanceSlowBase) < 0 ||
+	    PyModule_AddType(module, state->InstanceRebased) < 0 ||
 	    PyModule_AddType(module, state->Attribute) < 0)
 		return -1;
 	return PyModule_AddFunctions(module, attribute_functions);

@@ -86,20 +86,51 @@ ref_offset(PyTypeObject *type)
 	return ((PyMemberDescrObject *)d)->d_member->offset;
 }
 
-PyDoc_STRVAR(class_new_doc,
-	     "_class_new(type, base, name, names, init, synch, closed)\n--\n\n"
-	     "Make type the shared type of base.");
+/* The kind of what has the content of a type's instances. */
+static enum posh_kind
+kind_of_content(PyObject *type)
+{
+	if (type == (PyObject *)&PyList_Type)
+		return POSH_KIND_LIST;
+	if (type == (PyObject *)&PyDict_Type)
+		return POSH_KIND_DICT;
+	return type == posh_state->deque ? POSH_KIND_DEQUE : POSH_KIND_NONE;
+}
+
+int
+class_renew(class_object *cls)
+{
+	PyObject *r =
+		PyObject_CallOneArg(posh_state->refresh, (PyObject *)cls->type);
+	if (!r)
+		return -1;
+	Py_DECREF(r);
+	_PyType_Lookup(cls->base, posh_state->dunder); /* gives it a tag */
+	cls->watched = type_tag(cls->base);
+	return 0;
+}
+
+PyDoc_STRVAR(
+	class_new_doc,
+	"_class_new(type, base, name, names, init, synch, closed, source,\n"
+	"           builtin, content)\n--\n\n"
+	"Make type the shared type of base.\n\n"
+	"source is where base's members are looked up: base, or if it\n"
+	"derives from a mutable builtin its copy; content is the type of\n"
+	"what the instances then have beside their attributes, or None.");
 
 static PyObject *
 class_new(PyObject *Py_UNUSED(module), PyObject *args)
 {
 	PyObject *type, *base, *name, *names, *init, *synch;
+	PyObject *source, *builtin, *content;
 	class_object *cls;
 	Py_ssize_t offset;
 	int closed;
-	if (!PyArg_ParseTuple(args, "O!O!UO!OOp", &PyType_Type, &type,
+	if (!PyArg_ParseTuple(args, "O!O!UO!OOpO!OO", &PyType_Type, &type,
 			      &PyType_Type, &base, &name, &PyTuple_Type, &names,
-			      &init, &synch, &closed))
+			      &init, &synch, &closed, &PyType_Type, &source,
+			      &builtin, &content))
 		return NULL;
 	offset = ref_offset((PyTypeObject *)type);
 	if (offset < 0)
@@ -109,6 +140,11 @@ class_new(PyObject *Py_UNUSED(module), PyObject *args)
 		return NULL;
 	cls->type = (PyTypeObject *)Py_NewRef(type);
 	cls->base = (PyTypeObject *)Py_NewRef(base);
+	cls->source = (PyTypeObject *)Py_NewRef(source);
+	cls->builtin =
+		builtin == Py_None ? NULL : (PyTypeObject *)Py_NewRef(builtin);
+	cls->content = kind_of_content(content);
+	cls->watched = 0;
 	cls->name = Py_NewRef(name);
 	cls->names = Py_NewRef(names);
 	cls->init = init == Py_None ? NULL : Py_NewRef(init);
@@ -156,6 +192,8 @@ class_dealloc(PyObject *op)
 	PyTypeObject *tp = Py_TYPE(op);
 	Py_XDECREF(cls->type);
 	Py_XDECREF(cls->base);
+	Py_XDECREF(cls->source);
+	Py_XDECREF(cls->builtin);
 	Py_XDECREF(cls->name);
 	Py_XDECREF(cls->names);
 	Py_XDECREF(cls->init);

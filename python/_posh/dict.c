@@ -539,6 +539,8 @@ static PyMethodDef methods[] = {
 	 "Is the key in the dict?"},
 	{"__getitem__", dict_subscript, METH_O | METH_COEXIST,
 	 "Return self[key]."},
+	{"_reorder", dict_reorder, METH_O,
+	 "Have these items, a list, in the place of all."},
 	{"__reversed__", dict_reversed, METH_NOARGS,
 	 "Return a reverse iterator over the keys."},
 	{"__sizeof__", dict_sizeof, METH_NOARGS,

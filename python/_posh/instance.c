@@ -29,6 +29,7 @@ ref_new(heap_object *heap, posh_handle o, PyObject *owner, layout_object *l)
 	r->handle = o;
 	r->owner = owner;
 	r->layout = l;
+	r->content = NULL;
 	return r;
 }
 
@@ -37,6 +38,7 @@ ref_dealloc(PyObject *op)
 {
 	ref_object *r = (ref_object *)op;
 	PyTypeObject *tp = Py_TYPE(op);
+	Py_XDECREF(r->content);
 	heap_leave(r->heap, r->handle, r->owner);
 	heap_drop(r->heap, r->handle);
 	Py_DECREF(r->heap);
@@ -284,6 +286,54 @@ instance_store(ref_object *r, PyObject *name, PyObject *value)
 	return -1;
 }
 
+/* Find the content, or make it; inside the monitor. */
+static int
+find_content(ref_object *r)
+{
+	struct posh_value v = posh_fresh(r->layout->cls->content);
+	PyObject *name = posh_state->content_name;
+	int rc = instance_load(r, name, &r->content);
+	if (rc != 0)
+		return rc;
+	rc = instance_put(r->heap, r->handle, r->layout, name, &v);
+	return rc < 0 ? rc : instance_load(r, name, &r->content);
+}
+
+PyObject *
+instance_content(ref_object *r)
+{
+	int rc;
+	if (LIKELY(r->content != NULL))
+		return r->content;
+	if (!r->layout->cls->content) {
+		PyErr_SetString(PyExc_TypeError, "the object has no content");
+		return NULL;
+	}
+	CALL(rc, posh_object_lock(r->h, r->handle, -1));
+	if (rc < 0)
+		return error_set(posh_state, rc);
+	if (!r->content)
+		find_content(r);
+	posh_object_unlock(r->h, r->handle);
+	return r->content;
+}
+
+int
+instance_content_of(PyObject *x, posh_handle *o)
+{
+	class_object *cls = class_of_proxy(x);
+	ref_object *r;
+	PyObject *content;
+	if (!cls || !cls->content)
+		return 0;
+	r = instance_ref(x, cls);
+	content = r ? instance_content(r) : NULL;
+	if (!content)
+		return -1;
+	*o = ((proxy_object *)content)->handle;
+	return 1;
+}
+
 /* Add what lies in the slots to a dict. */
 static int
 read_slots(heap_object *heap, posh_handle o, layout_object *l, PyObject *out)
@@ -352,6 +402,8 @@ instance_attributes(heap_object *heap, posh_handle o, layout_object *l)
 	if (rc == 0)
 		rc = read_extra(heap, o, out);
 	posh_object_unlock(heap->h, o);
+	if (rc == 0 && PyDict_GetItem(out, posh_state->content_name))
+		rc = PyDict_DelItem(out, posh_state->content_name);
 	if (rc < 0)
 		Py_CLEAR(out);
 	return out;
@@ -367,7 +419,8 @@ instance_plain(class_object *cls)
 	PyObject *args = PyTuple_New(0), *x;
 	if (!args)
 		return NULL;
-	x = PyBaseObject_Type.tp_new(cls->base, args, NULL);
+	x = (cls->builtin ? cls->builtin : &PyBaseObject_Type)
+		    ->tp_new(cls->base, args, NULL);
 	Py_DECREF(args);
 	return x;
 }
@@ -394,7 +447,8 @@ add_members(PyObject *x, PyTypeObject *type, PyObject *out)
 	PyObject *name, *d, *value;
 	Py_ssize_t at = 0;
 	while (PyDict_Next(type->tp_dict, &at, &name, &d)) {
-		if (Py_TYPE(d) != &PyMemberDescr_Type)
+		if (Py_TYPE(d) != &PyMemberDescr_Type ||
+		    !PyUnicode_CompareWithASCIIString(name, "__dict__"))
 			continue;
 		value = Py_TYPE(d)->tp_descr_get(d, x, (PyObject *)type);
 		if (!value) {
@@ -417,10 +471,12 @@ instance_plain_state(PyObject *x)
 {
 	PyObject *out = PyDict_New();
 	PyObject *mro = Py_TYPE(x)->tp_mro, *dict;
+	class_object *cls = class_find(Py_TYPE(x));
 	int rc = out ? 0 : -1;
 	for (Py_ssize_t i = PyTuple_GET_SIZE(mro); i-- > 0 && rc == 0;) {
 		PyTypeObject *t = (PyTypeObject *)PyTuple_GET_ITEM(mro, i);
-		if (PyType_HasFeature(t, Py_TPFLAGS_HEAPTYPE))
+		if (PyType_HasFeature(t, Py_TPFLAGS_HEAPTYPE) ||
+		    (cls && t == cls->builtin))
 			rc = add_members(x, t, out);
 	}
 	if (rc == 0 && Py_TYPE(x)->tp_dictoffset) {
@@ -449,7 +505,8 @@ int
 instance_exec(PyObject *module, module_state *state)
 {
 	state->dunder = PyUnicode_InternFromString("__");
-	if (!state->dunder ||
+	state->content_name = PyUnicode_InternFromString("<content>");
+	if (!state->dunder || !state->content_name ||
 	    type_add(module, &ref_spec, &state->InstanceRef) < 0 ||
 	    class_exec(module, state) < 0 || layout_exec(module, state) < 0 ||
 	    attribute_exec(module, state) < 0)

@@ -57,12 +57,29 @@ add_initialised(sharer *s, PyObject *x, class_object *cls, struct posh_value *v)
 	return rc < 0 ? FAILED : ADDED;
 }
 
+/* Some classes are made shareable when an instance is first met. */
+static int
+adopt(PyTypeObject *type, class_object **cls)
+{
+	PyObject *r;
+	if (!posh_state->adopt)
+		return 0;
+	r = PyObject_CallOneArg(posh_state->adopt, (PyObject *)type);
+	if (!r)
+		return -1;
+	Py_DECREF(r);
+	*cls = class_find(type);
+	return 0;
+}
+
 static enum outcome
 instance_fresh(sharer *s, PyObject *x, struct posh_value *v)
 {
 	class_object *cls = class_find(Py_TYPE(x));
 	layout_object *l;
 	size_t n = 0;
+	if (!cls && adopt(Py_TYPE(x), &cls) < 0)
+		return FAILED;
 	if (!cls || cls->base != Py_TYPE(x))
 		return sharer_refuse(s, x, NULL);
 	if (cls->init)
@@ -89,6 +106,20 @@ instance_make(heap_object *heap, struct posh_value *v, posh_handle *o)
 	return posh_instance_new(heap->h, v->object, v->size, o);
 }
 
+/* The content of an object whose class derives from a mutable builtin. */
+static int
+fill_content(sharer *s, PyObject *x, posh_handle o, layout_object *l)
+{
+	PyObject *plain = PyObject_CallFunctionObjArgs(
+		posh_state->plain_content, x, l->cls->builtin, NULL);
+	int rc = -1;
+	if (plain && sharer_add(s, plain) == ADDED &&
+	    instance_put(s->heap, o, l, posh_state->content_name, s->v) == 0)
+		rc = sharer_done(s, 0);
+	Py_XDECREF(plain);
+	return rc;
+}
+
 static int
 fill_instance(sharer *s, PyObject *x, posh_handle o)
 {
@@ -109,6 +140,8 @@ fill_instance(sharer *s, PyObject *x, posh_handle o)
 		    sharer_done(s, 0) < 0)
 			break;
 	}
+	if (l && rc == 0 && l->cls->content)
+		rc = fill_content(s, x, o, l);
 	Py_XDECREF(state);
 	Py_XDECREF(l);
 	return rc;
@@ -162,6 +195,28 @@ copy_values(copier *c, PyObject *dict)
 	return 0;
 }
 
+/* It is given its content when all copies are made. */
+static int
+refill_content(copier *c, posh_handle o, layout_object *l, PyObject *copy)
+{
+	int slot = layout_slot(l, c->heap, posh_state->content_name, 0), rc;
+	struct posh_value v;
+	PyObject *content, *item;
+	if (slot < 0)
+		return slot == -1 ? 0 : -1;
+	CALL(rc, posh_instance_get(c->heap->h, o, (size_t)slot, &v));
+	if (rc == -ENOENT)
+		return 0;
+	if (rc < 0)
+		return error_set(posh_state, rc), -1;
+	content = copier_copy(c, &v);
+	item = content ? PyTuple_Pack(3, copy, l->cls->builtin, content) : NULL;
+	rc = item ? PyList_Append(c->contents, item) : -1;
+	Py_XDECREF(content);
+	Py_XDECREF(item);
+	return rc;
+}
+
 static int
 refill_instance(copier *c, posh_handle o, PyObject *copy)
 {
@@ -177,14 +232,14 @@ refill_instance(copier *c, posh_handle o, PyObject *copy)
 	l = layout_of_handle(c->heap, cls);
 	if (l)
 		dict = instance_attributes(c->heap, o, l);
+	if (!dict || (!c->shallow && copy_values(c, dict) < 0))
+		rc = -1;
+	if (rc == 0 && l->cls->content)
+		rc = refill_content(c, o, l, copy);
 	Py_XDECREF(l);
-	if (!dict || (!c->shallow && copy_values(c, dict) < 0)) {
-		Py_XDECREF(dict);
-		return -1;
-	}
 	while (rc == 0 && PyDict_Next(dict, &at, &name, &value))
 		rc = instance_plain_set(copy, name, value);
-	Py_DECREF(dict);
+	Py_XDECREF(dict);
 	return rc;
 }
 

@@ -94,12 +94,20 @@ new_ref(PyObject *x)
  *   default_heap()   -> the heap for what is made without naming one
  *   reduce(proxy)    -> what __reduce_ex__ returns (a ticket)
  *   unshare(proxy)   -> a deep private copy, for __deepcopy__
- *   attributes       the class of what vars(proxy) is */
+ *   attributes       the class of what vars(proxy) is
+ *   adopt(type)      makes a class shareable if it needs no declaration
+ *   refresh(type)    brings the copy of a class up to date
+ *   plain_content(x, builtin), fill_plain(x, builtin, content)
+ *                    of plain objects that derive from a builtin */
 #define STATE_HOOKS(X)                                                         \
 	X(PyObject, default_heap)                                              \
 	X(PyObject, reduce)                                                    \
 	X(PyObject, unshare)                                                   \
-	X(PyObject, attributes)
+	X(PyObject, attributes)                                                \
+	X(PyObject, adopt)                                                     \
+	X(PyObject, refresh)                                                   \
+	X(PyObject, plain_content)                                             \
+	X(PyObject, fill_plain)
 
 /* Methods and constants that values.c and others call, and what the views
  * say they are. */
@@ -121,6 +129,8 @@ new_ref(PyObject *x)
 	X(PyTypeObject, InstanceLayout)                                        \
 	X(PyTypeObject, InstanceBase)                                          \
 	X(PyTypeObject, InstanceSlowBase)                                      \
+	X(PyTypeObject, InstanceRebased)                                       \
+	X(PyObject, content_name)                                              \
 	X(PyTypeObject, Attribute)                                             \
 	X(PyTypeObject, Monitored)                                             \
 	X(PyObject, resolve_class)                                             \
@@ -376,6 +386,9 @@ void proxy_free_lists_clear(module_state *state);
 /* Is the bytecode that runs an in-place operator (a += b)?  It decides
  * whether a reflected operator may change its left operand. */
 int proxy_in_place(void);
+
+/* The same of that frame. */
+int proxy_frame_in_place(PyObject *frame);
 
 /*
  * Values (values.c).

@@ -29,15 +29,33 @@ typedef struct {
  * Sections.
  */
 
+/* An instance comes ahead of its content, everywhere. */
+static int
+enter_content(struct section *s)
+{
+	PyObject *content = instance_content(s->ref);
+	int rc = -EINVAL;
+	if (content) {
+		s->content = ((proxy_object *)content)->handle;
+		CALL(rc, posh_object_lock(s->ref->h, s->content, -1));
+	}
+	if (rc < 0)
+		posh_object_unlock(s->ref->h, s->ref->handle);
+	return rc;
+}
+
 static int
 enter_monitor(struct section *s)
 {
 	int rc;
 	CALL(rc, posh_object_lock(s->ref->h, s->ref->handle, -1));
+	if (rc == 0 && s->cls->content)
+		rc = enter_content(s);
 	if (rc == 0)
 		return 0;
 	Py_CLEAR(s->ref);
-	error_set(posh_state, rc);
+	if (!PyErr_Occurred())
+		error_set(posh_state, rc);
 	return -1;
 }
 
@@ -60,6 +78,7 @@ section_enter(struct section *s, PyObject *self, class_object *cls,
 	s->cls = cls;
 	s->state = NULL;
 	s->ref = NULL;
+	s->content.off = 0;
 	if (cls->policy == POLICY_CUSTOM) {
 		s->state = call_policy(cls, "enter", self, opname);
 		return s->state ? 0 : -1;
@@ -78,6 +97,8 @@ section_enter(struct section *s, PyObject *self, class_object *cls,
 static void
 leave_monitor(struct section *s)
 {
+	if (s->content.off)
+		posh_object_unlock(s->ref->h, s->content);
 	posh_object_unlock(s->ref->h, s->ref->handle);
 	Py_CLEAR(s->ref);
 }
@@ -130,11 +151,14 @@ section_leave(struct section *s, PyObject *self)
 static PyObject *
 function(monitored_object *m)
 {
-	unsigned tag = type_tag(m->cls->type);
+	unsigned tag;
 	PyObject *f;
+	if (class_refresh(m->cls) < 0)
+		return NULL;
+	tag = type_tag(m->cls->type);
 	if (LIKELY(tag && tag == m->tag))
 		return Py_NewRef(m->current);
-	f = _PyType_Lookup(m->cls->base, m->name);
+	f = _PyType_Lookup(m->cls->source, m->name);
 	if (!f) {
 		PyErr_Format(PyExc_AttributeError,
 			     "type object '%.100s' has no attribute '%U'",

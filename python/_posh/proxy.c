@@ -293,16 +293,13 @@ is_in_place(const unsigned char *code, Py_ssize_t size, long at)
 }
 
 int
-proxy_in_place(void)
+proxy_frame_in_place(PyObject *frame)
 {
-	PyObject *frame = (PyObject *)PyEval_GetFrame();
 	PyObject *lasti = NULL;
 	PyObject *code = NULL;
 	PyObject *bytes = NULL;
 	int yes = -1;
 
-	if (!frame)
-		return 0;
 	lasti = PyObject_GetAttrString(frame, "f_lasti");
 	code = PyObject_GetAttrString(frame, "f_code");
 	if (code)
@@ -315,6 +312,14 @@ proxy_in_place(void)
 	Py_XDECREF(code);
 	Py_XDECREF(bytes);
 	return yes;
+}
+
+int
+proxy_in_place(void)
+{
+	PyObject *frame = (PyObject *)PyEval_GetFrame();
+
+	return frame ? proxy_frame_in_place(frame) : 0;
 }
 
 /*

@@ -388,6 +388,13 @@ generic_init(PyObject *Py_UNUSED(module), PyObject *args)
 	r = state ? instance_ref(self, cls) : NULL;
 	while (r && rc > 0 && PyDict_Next(state, &at, &name, &value))
 		rc = instance_store(r, name, value);
+	if (r && rc > 0 && cls->content && Py_TYPE(x) == cls->base) {
+		value = PyObject_CallFunctionObjArgs(posh_state->plain_content,
+						     x, cls->builtin, NULL);
+		rc = value ? instance_store(r, posh_state->content_name, value)
+			   : -1;
+		Py_XDECREF(value);
+	}
 	Py_XDECREF(state);
 	if (!r || rc < 0)
 		Py_CLEAR(self);

@@ -24,10 +24,14 @@ enum policy { POLICY_NONE, POLICY_MONITOR, POLICY_CUSTOM };
 typedef struct class_object {
 	PyObject_HEAD PyTypeObject *type; /* T */
 	PyTypeObject *base;               /* Dog */
-	PyObject *name;                   /* the same in all processes */
-	PyObject *names;                  /* tuple: attributes known so far */
-	PyObject *init;                   /* or NULL: copy the attributes */
-	PyObject *synch;                  /* the policy as it was given */
+	PyTypeObject *source;   /* what has its members: Dog, or its copy */
+	PyTypeObject *builtin;  /* the mutable one it derives from, or NULL */
+	enum posh_kind content; /* that instances have, or NONE */
+	unsigned watched;       /* Dog's tag when source was as Dog */
+	PyObject *name;         /* the same in all processes */
+	PyObject *names;        /* tuple: attributes known so far */
+	PyObject *init;         /* or NULL: copy the attributes */
+	PyObject *synch;        /* the policy as it was given */
 	enum policy policy;
 	Py_ssize_t offset; /* in a proxy: its ref_object */
 	char closed;       /* has no attributes but names */
@@ -49,6 +53,9 @@ class_of_proxy(PyObject *x)
  * with an exception. */
 class_object *class_resolve(PyObject *name);
 
+/* Bring the copy of a class up to date: 0 or -1. */
+int class_renew(class_object *cls);
+
 /* Return the version of a type's dict, or 0 if it has none just now. */
 static inline unsigned
 type_tag(PyTypeObject *type)
@@ -58,6 +65,17 @@ type_tag(PyTypeObject *type)
 		return 0;
 #endif
 	return type->tp_version_tag;
+}
+
+/* The same if the class has a copy and has changed. */
+static inline int
+class_refresh(class_object *cls)
+{
+	unsigned tag;
+	if (LIKELY(cls->source == cls->base))
+		return 0;
+	tag = type_tag(cls->base);
+	return LIKELY(tag && tag == cls->watched) ? 0 : class_renew(cls);
 }
 
 /*
@@ -142,6 +160,7 @@ typedef struct ref_object {
 	posh_handle handle;              /* owns a hold */
 	PyObject *owner;                 /* the proxy, borrowed */
 	layout_object *layout;           /* strong */
+	PyObject *content;               /* a proxy, strong, or NULL */
 } ref_object;
 
 /* Return the ref of a proxy, borrowed.  One that was made by T.__new__
@@ -154,6 +173,14 @@ instance_ref(PyObject *self, class_object *cls)
 	ref_object *r = *(ref_object **)((char *)self + cls->offset);
 	return LIKELY(r != NULL) ? r : instance_bind(self, cls);
 }
+
+/* Return the content of an instance whose class derives from a mutable
+ * builtin, borrowed: it is made with its first use.  NULL with an
+ * exception. */
+PyObject *instance_content(ref_object *r);
+
+/* Give the handle of x's content: 1, or 0 if it has none, or -1. */
+int instance_content_of(PyObject *x, posh_handle *o);
 
 /* Read an attribute: 1, or 0 if there is none, or -1. */
 int instance_load(ref_object *r, PyObject *name, PyObject **out);
@@ -252,7 +279,8 @@ typedef struct copier {
 	struct map map; /* handle -> copy, a strong reference */
 	struct copy_task *task;
 	size_t tasks, room;
-	PyObject *late; /* list of (dict, keys and values by turns) */
+	PyObject *late;     /* list of (dict, keys and values by turns) */
+	PyObject *contents; /* list of (object, builtin, its content) */
 	bool shallow;
 } copier;
 
@@ -302,7 +330,8 @@ extern const struct kind kind_deque;
 struct section {
 	class_object *cls;
 	ref_object *ref;
-	PyObject *state; /* of a custom policy */
+	posh_handle content; /* that is locked too, or 0 */
+	PyObject *state;     /* of a custom policy */
 };
 
 /* Enter and leave what the class's policy puts around a method.  Leaving

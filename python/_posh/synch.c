@@ -44,13 +44,21 @@ lock(PyObject *Py_UNUSED(module), PyObject *args)
 {
 	PyObject *x, *timeout = NULL;
 	heap_object *heap;
-	posh_handle o;
+	posh_handle o, content;
 	int64_t ns;
-	int rc;
+	int rc, two;
 	if (!PyArg_ParseTuple(args, "O|O:_lock", &x, &timeout) ||
 	    timeout_of(timeout, &ns) < 0 || argument(x, &heap, &o) < 0)
 		return NULL;
+	two = instance_content_of(x, &content);
+	if (two < 0)
+		return NULL;
 	CALL(rc, posh_object_lock(heap->h, o, ns));
+	if (rc == 0 && two) {
+		CALL(rc, posh_object_lock(heap->h, content, ns));
+		if (rc < 0)
+			posh_object_unlock(heap->h, o);
+	}
 	if (rc == -ETIMEDOUT)
 		return PyErr_Format(posh_state->LockTimeoutError,
 				    "for %R s others were inside the monitor "
@@ -72,10 +80,15 @@ static PyObject *
 unlock(PyObject *Py_UNUSED(module), PyObject *x)
 {
 	heap_object *heap;
-	posh_handle o;
+	posh_handle o, content;
 	int rc;
 	if (argument(x, &heap, &o) < 0)
 		return NULL;
+	rc = instance_content_of(x, &content);
+	if (rc < 0)
+		return NULL;
+	if (rc)
+		posh_object_unlock(heap->h, content);
 	rc = posh_object_unlock(heap->h, o);
 	if (rc < 0 && rc != -EPERM && rc != -ESHUTDOWN)
 		return error_set(posh_state, rc);
@@ -125,7 +138,18 @@ fork_disarm(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
 	Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(in_place_doc, "_is_in_place(frame)\n--\n\n"
+			   "Is a frame at an in-place operator?");
+
+static PyObject *
+is_in_place(PyObject *Py_UNUSED(module), PyObject *frame)
+{
+	int yes = proxy_frame_in_place(frame);
+	return yes < 0 ? NULL : PyBool_FromLong(yes);
+}
+
 static PyMethodDef synch_functions[] = {
+	{"_is_in_place", is_in_place, METH_O, in_place_doc},
 	{"_lock", lock, METH_VARARGS, lock_doc},
 	{"_unlock", unlock, METH_O, unlock_doc},
 	{"_heap_of", heap_of, METH_O, heap_of_doc},

@@ -150,6 +150,14 @@ fill_all(copier *c)
 		rc = copier_insert(PyTuple_GET_ITEM(pair, 0),
 				   PyTuple_GET_ITEM(pair, 1));
 	}
+	for (Py_ssize_t i = 0; rc == 0 && i < PyList_GET_SIZE(c->contents);
+	     i++) {
+		PyObject *r =
+			PyObject_CallObject(posh_state->fill_plain,
+					    PyList_GET_ITEM(c->contents, i));
+		rc = r ? 0 : -1;
+		Py_XDECREF(r);
+	}
 	return rc;
 }
 
@@ -162,6 +170,7 @@ copier_fini(copier *c)
 	map_fini(&c->map);
 	PyMem_Free(c->task);
 	Py_XDECREF(c->late);
+	Py_XDECREF(c->contents);
 }
 
 static PyObject *
@@ -175,10 +184,11 @@ copy_proxy(heap_object *heap, posh_handle o, enum posh_kind kind, bool shallow)
 	c.shallow = shallow;
 	map_init(&c.map);
 	c.late = PyList_New(0);
+	c.contents = c.late ? PyList_New(0) : NULL;
 	CALL(rc, posh_object_hold(heap->h, o));
 	if (rc < 0)
 		error_set(posh_state, rc);
-	else if (c.late)
+	else if (c.contents)
 		r = copy_of(&c, o, kind);
 	if (fill_all(&c) < 0)
 		Py_CLEAR(r);

@@ -6,6 +6,7 @@ but none of Dog's code runs when it is made.  Its method resolution order is
 
     shared type, _Quiet, Dog, ..., InstanceBase, object
 
+A Dog that derives from a mutable builtin is replaced by a copy (_rebase.py).
 InstanceBase is where attribute access arrives, also by way of super(); the
 shared type itself has wrappers for Dog's methods and properties, which put
 the policy around them, and a descriptor for each attribute that is known.
@@ -27,6 +28,16 @@ from typing import Any, TypeVar
 from . import _posh
 from ._builtin import IMMUTABLE, SHAREABLE, set_builtin_policy
 from ._policy import MONITOR, check_policy, synchronized
+from ._rebase import (
+    CONTENT,
+    KNOWN,
+    REPLACEMENTS,
+    Rebased,
+    builtin_of,
+    content_of,
+    fill_plain,
+    plain_content,
+)
 
 _T = TypeVar("_T")
 
@@ -37,6 +48,9 @@ _by_name: dict[str, type] = {}  # qualified name -> shared type
 #: class -> what it was made shareable with
 _options: dict[type, tuple[Any, ...]] = {}
 _metatypes: dict[type, type] = {}  # metaclass -> the one of the shared types
+_bases: dict[type, type] = {}  # shared type -> class
+#: shared type -> Rebased, of classes that have a copy
+_rebased: dict[type, Any] = {}
 _slots: dict[Any, Any] = {}  # shared type -> attributes that are not in its __dict__
 
 
@@ -156,19 +170,26 @@ def _set_dict(self, value):
 
 class _SharedMeta(type):
     def __setattr__(cls, name, value):
-        base = cls.__mro__[2]
         if isinstance(value, _WRAPPERS):
             value = value._original
-        setattr(base, name, value)
+        setattr(_bases[cls], name, value)
+        _refresh(cls)
 
     def __delattr__(cls, name):
-        delattr(cls.__mro__[2], name)
+        delattr(_bases[cls], name)
+        _refresh(cls)
 
     def __new__(meta, name, bases, namespace, **kwargs):
         raise TypeError(
             f"{name!r} can't derive from the type of a shared object:"
             " derive from its __class__"
         )
+
+
+def _refresh(shared):
+    """Have the copy of a class, if it has one, be as the class is."""
+    if shared in _rebased:
+        _rebased[shared].refresh()
 
 
 #: isinstance() would believe a wrapper's __class__.
@@ -299,6 +320,8 @@ def _check(tp):
     if type(tp) in _metatypes.values():
         raise TypeError(f"{tp.__qualname__!r} is a shared type itself")
     for cls in tp.__mro__[:-1]:
+        if cls in REPLACEMENTS:
+            continue
         made_in_c = isinstance(
             vars(cls).get("__new__"), types.BuiltinFunctionType
         )
@@ -311,14 +334,21 @@ def _check(tp):
             )
 
 
-def _wrappers(tp):
-    """Return {name: wrapper type} of what a policy is put around."""
+def _wrappers(tp, synch):
+    """Return {name: wrapper type} of what a policy is put around.
+
+    What stands in the place of a builtin has operations of its content, each
+    of which is inside a monitor anyway.
+    """
     kinds = {}
+    ours = REPLACEMENTS.values()
     for cls in tp.__mro__[:-1]:
         for name, value in vars(cls).items():
-            if name in kinds or name == "__del__":
+            if name in kinds or name in ("__del__", "__new__"):
                 continue
             kinds[name] = None
+            if synch is MONITOR and any(issubclass(t, cls) for t in ours):
+                continue
             if isinstance(value, types.FunctionType):
                 kinds[name] = _posh.Monitored
             elif isinstance(value, property):
@@ -354,9 +384,14 @@ def _no_del(self):
     """The object lives on: no finalizer runs for a proxy."""
 
 
-def _namespace(tp, synch):
+def _defines(tp, name):
+    """Does a class, or one of its bases in Python, define a name?"""
+    return any(name in vars(c) for c in tp.__mro__ if c not in REPLACEMENTS)
+
+
+def _namespace(tp, synch, source):
     slots = ("_posh_ref",)
-    if not tp.__weakrefoffset__:
+    if not source.__weakrefoffset__:
         slots += ("__weakref__",)
     namespace = {
         "__slots__": slots,
@@ -373,7 +408,7 @@ def _namespace(tp, synch):
         ("__copy__", _posh_copy),
         ("__deepcopy__", _posh_deepcopy),
     ):
-        if not hasattr(tp, name):
+        if not _defines(tp, name):
             namespace[name] = copy
     if tp.__dir__ is object.__dir__ and _has_dict(tp):
         namespace["__dir__"] = _dir
@@ -406,13 +441,16 @@ def _floor(tp):
     )
 
 
-def _make(tp, synch):
+def _make(tp, synch, source):
     """Make the shared type, as yet without attributes and wrappers."""
+    floors = (_floor(tp),)
+    if source is not tp:
+        floors = (_posh.InstanceRebased, *floors)
     return type.__new__(
         _metatype(type(tp)),
         tp.__name__,
-        (_Quiet, tp, _floor(tp)),
-        _namespace(tp, synch),
+        (_Quiet, source, *floors),
+        _namespace(tp, synch, source),
     )
 
 
@@ -420,20 +458,22 @@ def _make(tp, synch):
 _LEARNING = ("__getattribute__", "__setattr__")
 
 
-def _furnish(shared, tp, info, names, synch):
+def _furnish(shared, tp, info, names, synch, source):
     """Give the shared type its attributes and wrappers."""
     give = type.__setattr__
     for name in names:
         give(shared, name, _posh.Attribute(name))
-    kinds = _wrappers(tp)
+    kinds = _wrappers(source, synch)
     if synch is None:
         kinds = {n: k for n, k in kinds.items() if n in _LEARNING}
     for name, kind in kinds.items():
         if name not in vars(shared):
-            original = inspect.getattr_static(tp, name)
+            original = inspect.getattr_static(tp, name, None)
+            if original is None:  # of what stands in a builtin's place
+                original = inspect.getattr_static(source, name)
             give(shared, name, kind(info, name, original))
     if synch is MONITOR:
-        _warn_of_generators(tp, kinds)
+        _warn_of_generators(source, kinds)
     if _has_dict(tp):
         members = {n for cls in tp.__mro__ for n in _members(cls)}
         if members:
@@ -507,20 +547,36 @@ def _register(tp, init, synch, closed, name):
     if init is generic_init:
         init = None
     names = _attribute_names(tp)
-    shared = _make(tp, synch)
+    builtin = builtin_of(tp)
+    content = content_of(builtin)
+    rebased = Rebased(tp) if builtin else None
+    source = rebased.type if rebased else tp
+    shared = _make(tp, synch, source)
+    _bases[shared] = tp
+    if rebased:
+        _rebased[shared] = rebased
     info = _posh._class_new(
         shared,
         tp,
         name,
-        names,
+        names if content is None else (CONTENT, *names),
         init,
         synch,
         bool(closed) or not _has_dict(tp),
+        source,
+        builtin,
+        content,
     )
-    _furnish(shared, tp, info, names, synch)
+    _furnish(shared, tp, info, names, synch, source)
     if name in _by_name:
         _posh._class_retire(_by_name[name])
     _by_name[name] = shared
+
+
+def _adopt(tp):
+    """Make one of the classes shareable that need no declaration."""
+    if tp in KNOWN.values() and tp not in _options:
+        allow_sharing(tp)
 
 
 def shareable(tp: Any = None, /, **options: Any) -> Any:
@@ -555,6 +611,8 @@ def generic_init(S: type[_T], x: Any) -> _T:
 
 def _resolve(name):
     """Return the shared type of that name."""
+    if name in KNOWN:
+        _adopt(KNOWN[name])
     shared = _by_name.get(name)
     if shared is not None:
         return shared
@@ -592,6 +650,8 @@ def _children(x):
             yield f"[{key!r}]", item
             yield f"'s key {key!r}", key
     elif type(x) in _options:
+        if content_of(builtin_of(type(x))) is not None:
+            yield from _children(plain_content(x, builtin_of(type(x))))
         state = getattr(x, "__dict__", {})
         for name, item in state.items():
             yield f".{name}", item
@@ -635,7 +695,7 @@ def _advice(x):
         _check(tp)
     except TypeError:
         base = next(c for c in tp.__mro__ if c.__module__ == "builtins")
-        if base in (list, dict) or base in IMMUTABLE:
+        if base in IMMUTABLE:
             return f"convert it to {base.__name__} first"
         return "share what it is made of instead"
     if tp is object:
@@ -656,5 +716,11 @@ def _not_shareable(root, x, why):
     raise _posh.NotShareableError(text)
 
 
-_posh._set_hooks(attributes=Attributes)
+_posh._set_hooks(
+    attributes=Attributes,
+    adopt=_adopt,
+    refresh=_refresh,
+    plain_content=plain_content,
+    fill_plain=fill_plain,
+)
 _posh._set_sharing_hooks(_resolve, _not_shareable, MONITOR)
