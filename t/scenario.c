@@ -223,7 +223,7 @@ deque_plain(struct world *w)
 }
 
 static void
-prepare_room(struct world *w)
+deque_room(struct world *w)
 {
 	posh_deque_popleft(w->h, w->deque, NULL);
 }
@@ -980,11 +980,11 @@ const struct scenario scenarios[] = {
 	{"permute", permute, 0, NULL},
 	{"reserve", reserve, 0, NULL},
 	{"deque: append, and the ring grows", deque_append, 0, NULL},
-	{"deque: append", deque_append, 0, prepare_room},
-	{"deque: append a plain value", deque_plain, 0, prepare_room},
+	{"deque: append", deque_append, 0, deque_room},
+	{"deque: append a plain value", deque_plain, 0, deque_room},
 	{"deque: append in two monitors", deque_plain, 0, prepare_plain_end},
 	{"deque: append to a full one", deque_append, 0, prepare_full_deque},
-	{"deque: append on the left", deque_appendleft, 0, prepare_room},
+	{"deque: append on the left", deque_appendleft, 0, deque_room},
 	{"deque: extend", deque_extend, 0, NULL},
 	{"deque: extend a full one", deque_extend, 0, prepare_full_deque},
 	{"deque: extend on the left", deque_extendleft, 0, NULL},
@@ -995,8 +995,8 @@ const struct scenario scenarios[] = {
 	 prepare_shrink_deque},
 	{"deque: rotate", deque_rotate, 0, NULL},
 	{"deque: rotate back", deque_rotate_back, 0, deque_append},
-	{"deque: insert", deque_insert, 0, prepare_room},
-	{"deque: insert on the left", deque_insert_left, 0, prepare_room},
+	{"deque: insert", deque_insert, 0, deque_room},
+	{"deque: insert on the left", deque_insert_left, 0, deque_room},
 	{"deque: delete", deque_delete, 0, NULL},
 	{"deque: delete on the left", deque_delete_left, 0, NULL},
 	{"deque: set", deque_set, 0, NULL},
