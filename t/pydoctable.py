@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Each row of the tables in doc/python.md is true, and none is missing."""
 import array
+import collections
 import copy
 import math
 import os
 import re
 import time
+import types
 import unittest
 
 import posh
@@ -59,7 +61,14 @@ def table(heading):
 
 def example(row):
     """Evaluate the example of a row."""
-    names = {"posh": posh, "Dog": Dog, "array": array, "numpy": numpy}
+    names = {
+        "posh": posh,
+        "Dog": Dog,
+        "array": array,
+        "collections": collections,
+        "numpy": numpy,
+        "types": types,
+    }
     return eval(row[1].strip("`"), names)
 
 
@@ -163,6 +172,11 @@ class TypesTest(unittest.TestCase):
                 lambda k: p.update(dict.fromkeys(keys, k)),
                 lambda: list(p.copy().values()),
             )
+        if isinstance(p, collections.deque):
+            p.extend([0] * p.maxlen)
+            return lambda k: p.extend([k] * p.maxlen), lambda: list(p.copy())
+        if isinstance(p, types.SimpleNamespace):
+            return lambda k: setattr(p, "first", k), lambda: [p.first]
         return p.change, p.both
 
     def test_atomic(self):
