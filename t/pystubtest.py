@@ -22,10 +22,11 @@ ALLOWED = r"""
 posh\._posh\.SharedDict\.get
 # a name of collections.abc, imported for annotations
 posh\..*\.(Iterable|Callable)\.__class_getitem__
-posh\._(class|process|builtin|heap)\.(Callable|Iterable)
+posh\._(atomic|class|process|builtin|heap)\.(Callable|Iterable)
 # C types that are not generic to mypy 1.0; a property called __class__
 posh\._class\._WRAPPERS
 posh\._class\.Attributes\.__class__
+posh\._rebase\._Replacement\.__class_getitem__
 # they have the builtin's methods, which are made at import
 posh(\._bytes)?\.(Shared)?(Array|Bytearray|array|bytearray)\..*
 posh\.[A-Z].*\.get

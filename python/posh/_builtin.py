@@ -17,6 +17,7 @@ collections.abc.MutableSequence.register(_posh.SharedDeque)
 
 _T = TypeVar("_T")
 
+_shared: Any
 for _shared in (_posh.SharedList, _posh.SharedDict, _posh.SharedDeque):
     _shared.__synch__ = MONITOR
 
