@@ -277,9 +277,24 @@ leave(struct posh__self *self)
 		posh__member_free(h, h->index, state);
 }
 
+/* Has this process another attachment that is member i?  Their list is
+ * locked while one is made. */
+static bool
+attached(const struct posh_heap *h, uint64_t i)
+{
+	const struct posh_heap *g;
+
+	for (g = posh__heaps; g; g = g->next)
+		if (g->index == i && posh__ours(g) && posh__fd_ours(g, h->fd))
+			return true;
+	return false;
+}
+
 /* This process may have been a member before, and then called exec.  It has
  * the heap mapped again, so nobody can tell that the former one is dead; but
- * we can.  A start time that no process has tells everybody. */
+ * we can, even if a copy of its token keeps the byte locked: the one that who
+ * forked us had yet to close.  A start time that no process has tells
+ * everybody. */
 static void
 disown_former(struct posh_heap *h)
 {
@@ -287,15 +302,15 @@ disown_former(struct posh_heap *h)
 
 	for (i = 0; i < high; i++) {
 		struct posh__member *m = posh__member_at(h, (uint32_t)i);
+		unsigned st = POSH__MEMBER_STATE(posh__load(&m->state));
 
-		if (i != h->index &&
-		    POSH__MEMBER_STATE(posh__load(&m->state)) !=
-			    POSH__MEMBER_FREE &&
+		if (i != h->index && st != POSH__MEMBER_FREE &&
 		    posh__load(&m->pidns) &&
 		    posh__load(&m->pidns) == posh__load(&h->member->pidns) &&
 		    posh__load(&m->pid) == posh__load(&h->member->pid) &&
 		    posh__load(&m->start) == posh__load(&h->member->start) &&
-		    posh__byte_free(h, POSH__TOKEN(i)))
+		    (posh__byte_free(h, POSH__TOKEN(i)) ||
+		     (st == POSH__MEMBER_LIVE && !attached(h, i))))
 			posh__store(&m->start, UINT64_MAX);
 	}
 }
