@@ -4,6 +4,7 @@
 # is one program of one test a rule; with POSH_SOAK=1 all programs of explore.t
 # and pairs.t, and the table says which was the first.
 n=0 failed=0
+unset POSH_BRIEF # what is not tried is not noticed
 log=$POSH_TMP/twins-log
 trap 'rm -f "$log"' EXIT
 
