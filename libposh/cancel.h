@@ -29,7 +29,7 @@ posh__cancel_restore(const int *was)
 /* The last of a function's declarations: until it returns. */
 #define POSH__UNCANCELLED                                                      \
 	int posh__cancel_was                                                   \
-		__attribute__((__cleanup__(posh__cancel_restore))) =           \
+		__attribute__((__cleanup__(posh__cancel_restore), unused)) =   \
 			posh__cancel_defer()
 
 #endif
