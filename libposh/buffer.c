@@ -88,20 +88,8 @@ is_buffer(struct posh_heap *h, posh_handle o)
 int
 posh_buffer_new(posh_heap *h, posh_handle *out)
 {
-	struct posh__self *self;
-	uint64_t b;
-	int rc = posh__enter_write(h, &self);
-
-	if (rc)
-		return rc;
-	rc = posh__object_new(self, sizeof(struct posh__buffer),
-			      POSH__KIND_BUFFER, 0, &b);
-	if (rc == 0) {
-		posh__hold_confirm(self, b);
-		out->off = b;
-	}
-	posh__leave(self);
-	return rc;
+	return posh__object_empty(h, sizeof(struct posh__buffer),
+				  POSH__KIND_BUFFER, out);
 }
 
 /* val[0] is a link to the blob, and val[1] the meta. */
@@ -145,9 +133,7 @@ posh_buffer_init(posh_heap *h, posh_handle o, posh_handle blob,
 		}
 		posh__unlock(self, o.off);
 	}
-	posh__release(self);
-	posh__leave(self);
-	return rc;
+	return posh__leave_object(self, rc);
 }
 
 /*
@@ -518,9 +504,7 @@ posh_buffer_splice(posh_heap *h, posh_handle o, uint64_t at, uint64_t del,
 		rc = splice(self, o.off, at, del, data, n);
 		posh__unlock(self, o.off);
 	}
-	posh__release(self);
-	posh__leave(self);
-	return rc;
+	return posh__leave_object(self, rc);
 }
 
 static int
@@ -577,7 +561,5 @@ posh_buffer_write(posh_heap *h, posh_handle o, uint64_t at, const void *data,
 		rc = write_range(self, o.off, at, data, n);
 		posh__unlock(self, o.off);
 	}
-	posh__release(self);
-	posh__leave(self);
-	return rc;
+	return posh__leave_object(self, rc);
 }

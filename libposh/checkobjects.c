@@ -52,6 +52,21 @@ elements(struct posh_heap *h, uint64_t list, posh__word **slot)
 	return posh__load(&posh__body_at(h, body)->length);
 }
 
+/* Slot i of what has its elements in a row: one of them, or beyond. */
+static void
+check_slot(struct posh__check *c, const char *what, uint64_t object, uint64_t i,
+	   uint64_t value, bool inside)
+{
+	if (inside && !value)
+		posh__say(c, "%s %#llx: element %llu is EMPTY", what,
+			  posh__hex(object), posh__hex(i));
+	else if (inside)
+		posh__check_value(c, object, value);
+	else if (!posh__is_plain(value))
+		posh__say(c, "%s %#llx: a value behind its end", what,
+			  posh__hex(object));
+}
+
 static void
 check_list(struct posh__check *c, uint64_t list)
 {
@@ -68,39 +83,14 @@ check_list(struct posh__check *c, uint64_t list)
 			  posh__half_load(&b->capacity));
 		return;
 	}
-	for (i = 0; i < posh__half_load(&b->capacity); i++) {
-		uint64_t value = posh__load(&b->slot[i]);
-		unsigned tag = POSH__TAG(value);
-
-		if (i < len && !value)
-			posh__say(c, "list %#llx: element %llu is EMPTY",
-				  posh__hex(list), posh__hex(i));
-		else if (i < len)
-			posh__check_value(c, list, value);
-		else if (tag == POSH__TAG_BOX || tag == POSH__TAG_OBJECT)
-			posh__say(c, "list %#llx: a value behind its end",
-				  posh__hex(list));
-	}
+	for (i = 0; i < posh__half_load(&b->capacity); i++)
+		check_slot(c, "list", list, i, posh__load(&b->slot[i]),
+			   i < len);
 }
 
 /*
  * Deques
  */
-
-static void
-check_slot(struct posh__check *c, uint64_t deque, uint64_t value, bool inside)
-{
-	unsigned tag = POSH__TAG(value);
-
-	if (inside && !value)
-		posh__say(c, "deque %#llx: an element is EMPTY",
-			  posh__hex(deque));
-	else if (inside)
-		posh__check_value(c, deque, value);
-	else if (tag == POSH__TAG_BOX || tag == POSH__TAG_OBJECT)
-		posh__say(c, "deque %#llx: a value outside of it",
-			  posh__hex(deque));
-}
 
 static void
 check_deque(struct posh__check *c, uint64_t deque)
@@ -128,7 +118,7 @@ check_deque(struct posh__check *c, uint64_t deque)
 		posh__say(c, "deque %#llx: %u elements, of %llu at most",
 			  posh__hex(deque), len, posh__hex(bound - 1));
 	for (i = 0; i < cap; i++)
-		check_slot(c, deque,
+		check_slot(c, "deque", deque, i,
 			   posh__load(&b->slot[(start + i) & (cap - 1)]),
 			   i < len);
 }

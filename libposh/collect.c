@@ -142,8 +142,7 @@ reach_slot(struct collection *c, posh__word *slot)
 {
 	uint64_t value = posh__load(slot);
 
-	if (POSH__TAG(value) == POSH__TAG_BOX ||
-	    POSH__TAG(value) == POSH__TAG_OBJECT)
+	if (!posh__is_plain(value))
 		reach(c, POSH__PAYLOAD(value));
 }
 

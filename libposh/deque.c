@@ -61,13 +61,6 @@ enum source { FROM_VAL, FROM_STAGE, FROM_SELF };
 /* pos of a shift: how many go out, source, side. */
 #define SHIFT(out, source, side) ((uint64_t)(out) << 3 | (source) << 1 | (side))
 
-static bool
-plain(uint64_t value)
-{
-	return POSH__TAG(value) != POSH__TAG_BOX &&
-	       POSH__TAG(value) != POSH__TAG_OBJECT;
-}
-
 static uint32_t
 start_of(uint64_t fill)
 {
@@ -149,27 +142,6 @@ capacity(const struct view *v)
 	return v->ring ? (uint64_t)v->mask + 1 : 0;
 }
 
-static int
-open_deque(posh_heap *h, posh_handle o, struct posh__self **self)
-{
-	int rc = posh__enter_write(h, self);
-
-	if (rc)
-		return rc;
-	rc = posh__object_is(h, o, POSH__KIND_DEQUE);
-	if (rc)
-		posh__leave(*self);
-	return rc;
-}
-
-static int
-close_deque(struct posh__self *self, int rc)
-{
-	posh__release(self);
-	posh__leave(self);
-	return rc;
-}
-
 /* Enter the monitor and look at the body. */
 static int
 lock_view(struct posh__self *self, uint64_t deque, struct view *v)
@@ -182,6 +154,26 @@ lock_view(struct posh__self *self, uint64_t deque, struct view *v)
 	if (rc)
 		posh__unlock(self, deque);
 	return rc ? -EUCLEAN : 0;
+}
+
+/* Enter a deque and its monitor, and look at the body. */
+static int
+enter_deque(posh_heap *h, posh_handle o, struct posh__self **self,
+	    struct view *v)
+{
+	int rc = posh__enter_object(h, o, POSH__KIND_DEQUE, self);
+
+	if (rc)
+		return rc;
+	rc = lock_view(*self, o.off, v);
+	return rc ? posh__leave_object(*self, rc) : 0;
+}
+
+static int
+leave_deque(struct posh__self *self, uint64_t deque, int rc)
+{
+	posh__unlock(self, deque);
+	return posh__leave_object(self, rc);
 }
 
 /* How many elements it may have. */
@@ -236,12 +228,9 @@ posh_deque_bound(posh_heap *h, posh_handle o, int64_t maxlen)
 	int rc = bound_word(maxlen, &bound);
 
 	if (rc == 0)
-		rc = open_deque(h, o, &self);
+		rc = enter_deque(h, o, &self, &v);
 	if (rc)
 		return rc;
-	rc = lock_view(self, o.off, &v);
-	if (rc)
-		return close_deque(self, rc);
 	if (length_of(v.fill) > bound - 1) {
 		rc = -EBUSY;
 	} else {
@@ -251,8 +240,7 @@ posh_deque_bound(posh_heap *h, posh_handle o, int64_t maxlen)
 		POSH_STEP("deque.17");
 		posh__write_end(self, o.off);
 	}
-	posh__unlock(self, o.off);
-	return close_deque(self, rc);
+	return leave_deque(self, o.off, rc);
 }
 
 /* Reading */
@@ -603,7 +591,8 @@ shift_plain(const struct view *v, enum side side, uint64_t value, uint32_t out)
 static bool
 out_plain(const struct view *v, enum side side, uint32_t out)
 {
-	return !out || plain(posh__peek(slot_at(v->ring, v->fill, side, 0)));
+	return !out ||
+	       posh__is_plain(posh__peek(slot_at(v->ring, v->fill, side, 0)));
 }
 
 /* A plain value comes in; false: not so quickly. */
@@ -659,7 +648,7 @@ push(posh_heap *h, posh_handle o, enum side side, struct posh_value *in)
 	struct view v;
 	uint64_t value = 0;
 	bool imm = posh__value_immediate(in, &value);
-	int rc = open_deque(h, o, &self);
+	int rc = posh__enter_object(h, o, POSH__KIND_DEQUE, &self);
 
 	if (rc)
 		return rc;
@@ -672,10 +661,9 @@ push(posh_heap *h, posh_handle o, enum side side, struct posh_value *in)
 	if (rc == 0)
 		rc = lock_view(self, o.off, &v);
 	if (rc)
-		return close_deque(self, rc);
+		return posh__leave_object(self, rc);
 	rc = push_locked(self, o.off, side, imm, value, &v);
-	posh__unlock(self, o.off);
-	return close_deque(self, rc);
+	return leave_deque(self, o.off, rc);
 }
 
 int
@@ -739,14 +727,14 @@ extend(posh_heap *h, posh_handle o, enum side side, struct posh_value *in,
        size_t n)
 {
 	struct posh__self *self;
-	int rc = open_deque(h, o, &self);
+	int rc = posh__enter_object(h, o, POSH__KIND_DEQUE, &self);
 
 	if (rc)
 		return rc;
 	/* Again, if somebody has lowered the bound. */
 	while ((rc = extend_once(self, o.off, side, in, n)) == -EAGAIN)
 		posh__release(self);
-	return close_deque(self, rc);
+	return posh__leave_object(self, rc);
 }
 
 int
@@ -777,7 +765,7 @@ quick_pop(struct posh__self *self, uint64_t deque, enum side side,
 	if (look(self->h, deque, &v) == 0 && length_of(v.fill) &&
 	    (capacity(&v) < 1024 || length_of(v.fill) > capacity(&v) / 4 + 1)) {
 		w = posh__peek(slot_at(v.ring, v.fill, side, 0));
-		if (plain(w) && posh__value_decode_fast(w, out)) {
+		if (posh__is_plain(w) && posh__value_decode_fast(w, out)) {
 			posh__store(&v.ring->fill, shifted(v.fill, side, 0, 1));
 			POSH_STEP("deque.3");
 			done = true;
@@ -809,7 +797,7 @@ pop(posh_heap *h, posh_handle o, enum side side, struct posh_value *out)
 	struct posh__self *self;
 	struct get g = {side == RIGHT ? 0 : -1, out};
 	struct view v;
-	int rc = open_deque(h, o, &self);
+	int rc = posh__enter_object(h, o, POSH__KIND_DEQUE, &self);
 
 	if (rc)
 		return rc;
@@ -819,7 +807,7 @@ pop(posh_heap *h, posh_handle o, enum side side, struct posh_value *out)
 	}
 	rc = lock_view(self, o.off, &v);
 	if (rc)
-		return close_deque(self, rc);
+		return posh__leave_object(self, rc);
 	if (!length_of(v.fill))
 		rc = -ERANGE;
 	else if (out) /* the monitor is ours: the reading is valid at once */
@@ -828,8 +816,7 @@ pop(posh_heap *h, posh_handle o, enum side side, struct posh_value *out)
 		pop_locked(self, o.off, side, &v);
 		shrink(self, o.off);
 	}
-	posh__unlock(self, o.off);
-	return close_deque(self, rc);
+	return leave_deque(self, o.off, rc);
 }
 
 int
@@ -866,20 +853,16 @@ posh_deque_rotate(posh_heap *h, posh_handle o, int64_t n)
 	struct posh__self *self;
 	struct view v;
 	int64_t len;
-	int rc = open_deque(h, o, &self);
+	int rc = enter_deque(h, o, &self, &v);
 
 	if (rc)
 		return rc;
-	rc = lock_view(self, o.off, &v);
-	if (rc)
-		return close_deque(self, rc);
 	len = length_of(v.fill);
 	n = len ? n % len : 0;
 	n = n < 0 ? n + len : n;
 	if (n)
 		rc = rotate(self, o.off, (uint32_t)n, &v);
-	posh__unlock(self, o.off);
-	return close_deque(self, rc);
+	return leave_deque(self, o.off, rc);
 }
 
 /* In the middle */
@@ -893,7 +876,7 @@ posh_deque_set(posh_heap *h, posh_handle o, int64_t i, struct posh_value *in)
 	uint64_t value = 0;
 	uint32_t at;
 	bool imm = posh__value_immediate(in, &value);
-	int rc = open_deque(h, o, &self);
+	int rc = posh__enter_object(h, o, POSH__KIND_DEQUE, &self);
 
 	if (rc)
 		return rc;
@@ -904,10 +887,10 @@ posh_deque_set(posh_heap *h, posh_handle o, int64_t i, struct posh_value *in)
 	if (rc == 0)
 		rc = lock_view(self, o.off, &v);
 	if (rc)
-		return close_deque(self, rc);
+		return posh__leave_object(self, rc);
 	rc = locate(&v, i, &at);
 	slot = rc ? NULL : slot_at(v.ring, v.fill, RIGHT, at);
-	if (slot && imm && plain(posh__peek(slot))) {
+	if (slot && imm && posh__is_plain(posh__peek(slot))) {
 		posh__write_begin(self, o.off);
 		posh__store(slot, value);
 		POSH_STEP("deque.1");
@@ -915,8 +898,7 @@ posh_deque_set(posh_heap *h, posh_handle o, int64_t i, struct posh_value *in)
 	} else if (slot) {
 		posh__slot_set(self, o.off, slot, 0);
 	}
-	posh__unlock(self, o.off);
-	return close_deque(self, rc);
+	return leave_deque(self, o.off, rc);
 }
 
 /* The words of an operation at element i, which moves those on the shorter
@@ -984,7 +966,7 @@ posh_deque_insert(posh_heap *h, posh_handle o, int64_t i, struct posh_value *in)
 	struct posh__self *self;
 	struct view v;
 	int64_t len;
-	int rc = open_deque(h, o, &self);
+	int rc = posh__enter_object(h, o, POSH__KIND_DEQUE, &self);
 
 	if (rc)
 		return rc;
@@ -992,7 +974,7 @@ posh_deque_insert(posh_heap *h, posh_handle o, int64_t i, struct posh_value *in)
 	if (rc == 0)
 		rc = lock_view(self, o.off, &v);
 	if (rc)
-		return close_deque(self, rc);
+		return posh__leave_object(self, rc);
 	len = length_of(v.fill);
 	if ((uint64_t)len >= bound_of(self, o.off))
 		rc = -ERANGE;
@@ -1003,8 +985,7 @@ posh_deque_insert(posh_heap *h, posh_handle o, int64_t i, struct posh_value *in)
 	i = i < 0 ? 0 : i > len ? len : i;
 	if (rc == 0)
 		insert(self, o.off, &v, (uint32_t)i);
-	posh__unlock(self, o.off);
-	return close_deque(self, rc);
+	return leave_deque(self, o.off, rc);
 }
 
 /* A deletion from where it stands: op and pos. */
@@ -1064,20 +1045,16 @@ posh_deque_delete(posh_heap *h, posh_handle o, int64_t i)
 	struct posh__self *self;
 	struct view v;
 	uint32_t at;
-	int rc = open_deque(h, o, &self);
+	int rc = enter_deque(h, o, &self, &v);
 
 	if (rc)
 		return rc;
-	rc = lock_view(self, o.off, &v);
-	if (rc)
-		return close_deque(self, rc);
 	rc = locate(&v, i, &at);
 	if (rc == 0) {
 		delete_at(self, o.off, &v, at);
 		shrink(self, o.off);
 	}
-	posh__unlock(self, o.off);
-	return close_deque(self, rc);
+	return leave_deque(self, o.off, rc);
 }
 
 /* The whole */
@@ -1089,13 +1066,10 @@ posh_deque_reverse(posh_heap *h, posh_handle o)
 	struct posh__ring *new;
 	struct view v;
 	uint32_t i, len;
-	int rc = open_deque(h, o, &self);
+	int rc = enter_deque(h, o, &self, &v);
 
 	if (rc)
 		return rc;
-	rc = lock_view(self, o.off, &v);
-	if (rc)
-		return close_deque(self, rc);
 	len = length_of(v.fill);
 	if (len > 1)
 		rc = make_ring(self, capacity(&v), v.fill);
@@ -1106,8 +1080,7 @@ posh_deque_reverse(posh_heap *h, posh_handle o)
 				    element(&v, i));
 		posh__body_swap(self, o.off, 0, 0, false);
 	}
-	posh__unlock(self, o.off);
-	return close_deque(self, rc);
+	return leave_deque(self, o.off, rc);
 }
 
 int
@@ -1115,17 +1088,13 @@ posh_deque_clear(posh_heap *h, posh_handle o)
 {
 	struct posh__self *self;
 	struct view v;
-	int rc = open_deque(h, o, &self);
+	int rc = enter_deque(h, o, &self, &v);
 
 	if (rc)
 		return rc;
-	rc = lock_view(self, o.off, &v);
-	if (rc)
-		return close_deque(self, rc);
 	if (v.ring)
 		posh__body_swap(self, o.off, 0, UINT64_MAX, false);
-	posh__unlock(self, o.off);
-	return close_deque(self, 0);
+	return leave_deque(self, o.off, 0);
 }
 
 /* Recovery */

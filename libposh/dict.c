@@ -34,34 +34,6 @@
 #include "dict.h"
 #include "quick.h"
 
-static bool
-plain(uint64_t value)
-{
-	return POSH__TAG(value) != POSH__TAG_BOX &&
-	       POSH__TAG(value) != POSH__TAG_OBJECT;
-}
-
-static int
-open_dict(posh_heap *h, posh_handle o, struct posh__self **self)
-{
-	int rc = posh__enter_write(h, self);
-
-	if (rc)
-		return rc;
-	rc = posh__object_is(h, o, POSH__KIND_DICT);
-	if (rc)
-		posh__leave(*self);
-	return rc;
-}
-
-static int
-close_dict(struct posh__self *self, int rc)
-{
-	posh__release(self);
-	posh__leave(self);
-	return rc;
-}
-
 /* Enter the monitor and look at the body. */
 static int
 lock_view(struct posh__self *self, uint64_t dict, struct posh__dview *v)
@@ -89,20 +61,8 @@ lookup(struct posh__self *self, const struct posh__dview *v,
 int
 posh_dict_new(posh_heap *h, posh_handle *out)
 {
-	struct posh__self *self;
-	uint64_t b;
-	int rc = posh__enter_write(h, &self);
-
-	if (rc)
-		return rc;
-	rc = posh__object_new(self, sizeof(struct posh__object),
-			      POSH__KIND_DICT, 0, &b);
-	if (rc == 0) {
-		posh__hold_confirm(self, b);
-		out->off = b;
-	}
-	posh__leave(self);
-	return rc;
+	return posh__object_empty(h, sizeof(struct posh__object),
+				  POSH__KIND_DICT, out);
 }
 
 /* Write entry `index`, name it in index slot pos, count it; again and again
@@ -178,7 +138,7 @@ static void
 replace(struct posh__self *self, uint64_t dict, struct posh__entry *e, bool imm,
 	uint64_t value)
 {
-	if (imm && plain(posh__peek(&e->value))) {
+	if (imm && posh__is_plain(posh__peek(&e->value))) {
 		posh__write_begin(self, dict);
 		posh__store(&e->value, value);
 		POSH_STEP("dict.14");
@@ -228,7 +188,7 @@ quick_set(struct posh__self *self, uint64_t dict, const struct posh__key *key,
 		return false;
 	if (posh__dview(self->h, dict, &v) == 0 &&
 	    posh__dlookup(self, &v, key, &at) == 0 && at.found &&
-	    plain(posh__peek(&v.body->entry[at.entry].value))) {
+	    posh__is_plain(posh__peek(&v.body->entry[at.entry].value))) {
 		posh__store(&v.body->entry[at.entry].value, value);
 		POSH_STEP("dict.14");
 		done = true;
@@ -247,7 +207,7 @@ posh_dict_set(posh_heap *h, posh_handle o, struct posh_value *in,
 	struct posh__place at;
 	uint64_t value = 0;
 	bool imm = posh__value_immediate(v, &value);
-	int rc = open_dict(h, o, &self);
+	int rc = posh__enter_object(h, o, POSH__KIND_DICT, &self);
 
 	if (rc)
 		return rc;
@@ -261,14 +221,14 @@ posh_dict_set(posh_heap *h, posh_handle o, struct posh_value *in,
 	if (rc == 0)
 		rc = lock_view(self, o.off, &view);
 	if (rc)
-		return close_dict(self, rc);
+		return posh__leave_object(self, rc);
 	rc = lookup(self, &view, &key, &at);
 	if (rc == 0 && at.found)
 		replace(self, o.off, &view.body->entry[at.entry], imm, value);
 	else if (rc == 0)
 		rc = insert(self, o.off, &view, in, &key, &at, imm, value);
 	posh__unlock(self, o.off);
-	return close_dict(self, rc ? rc : !at.found);
+	return posh__leave_object(self, rc ? rc : !at.found);
 }
 
 struct entry_read {
@@ -304,7 +264,7 @@ posh_dict_setdefault(posh_heap *h, posh_handle o, struct posh_value *in,
 	struct posh__key key;
 	struct posh__place at;
 	struct entry_read r = {0, NULL, out};
-	int rc = open_dict(h, o, &self);
+	int rc = posh__enter_object(h, o, POSH__KIND_DICT, &self);
 
 	if (rc)
 		return rc;
@@ -314,7 +274,7 @@ posh_dict_setdefault(posh_heap *h, posh_handle o, struct posh_value *in,
 	if (rc == 0)
 		rc = lock_view(self, o.off, &view);
 	if (rc)
-		return close_dict(self, rc);
+		return posh__leave_object(self, rc);
 	rc = lookup(self, &view, &key, &at);
 	r.entry = at.entry;
 	if (rc == 0 && !at.found) {
@@ -324,7 +284,7 @@ posh_dict_setdefault(posh_heap *h, posh_handle o, struct posh_value *in,
 	if (rc == 0 && out)
 		rc = posh__read(self, o.off, read_entry, &r);
 	posh__unlock(self, o.off);
-	return close_dict(self, rc ? rc : !at.found);
+	return posh__leave_object(self, rc ? rc : !at.found);
 }
 
 /* An index slot names nothing any more.  DUMMY keeps the chains that go on
@@ -396,7 +356,7 @@ posh_dict_pop(posh_heap *h, posh_handle o, const struct posh_value *in,
 	struct posh__key key;
 	struct posh__place at;
 	struct entry_read r = {0, NULL, out};
-	int rc = open_dict(h, o, &self);
+	int rc = posh__enter_object(h, o, POSH__KIND_DICT, &self);
 
 	if (rc)
 		return rc;
@@ -404,7 +364,7 @@ posh_dict_pop(posh_heap *h, posh_handle o, const struct posh_value *in,
 	if (rc == 0)
 		rc = lock_view(self, o.off, &view);
 	if (rc)
-		return close_dict(self, rc);
+		return posh__leave_object(self, rc);
 	rc = lookup(self, &view, &key, &at);
 	if (rc == 0 && !at.found)
 		rc = -ENOENT;
@@ -414,7 +374,7 @@ posh_dict_pop(posh_heap *h, posh_handle o, const struct posh_value *in,
 	if (rc == 0)
 		delete_entry(self, o.off, &view, &at);
 	posh__unlock(self, o.off);
-	return close_dict(self, rc);
+	return posh__leave_object(self, rc);
 }
 
 /* Where the index names an entry. */
@@ -444,13 +404,13 @@ posh_dict_popitem(posh_heap *h, posh_handle o, struct posh_value *key,
 	struct posh__dview v;
 	struct posh__place at = {true, 0, 0};
 	struct entry_read r = {0, key, value};
-	int rc = open_dict(h, o, &self);
+	int rc = posh__enter_object(h, o, POSH__KIND_DICT, &self);
 
 	if (rc)
 		return rc;
 	rc = lock_view(self, o.off, &v);
 	if (rc)
-		return close_dict(self, rc);
+		return posh__leave_object(self, rc);
 	while (v.used &&
 	       posh__peek(&v.body->entry[v.used - 1].value) == POSH__EMPTY)
 		v.used--;
@@ -462,7 +422,7 @@ posh_dict_popitem(posh_heap *h, posh_handle o, struct posh_value *key,
 	if (rc == 0)
 		delete_entry(self, o.off, &v, &at);
 	posh__unlock(self, o.off);
-	return close_dict(self, rc);
+	return posh__leave_object(self, rc);
 }
 
 int
@@ -470,17 +430,17 @@ posh_dict_clear(posh_heap *h, posh_handle o)
 {
 	struct posh__self *self;
 	struct posh__dview v;
-	int rc = open_dict(h, o, &self);
+	int rc = posh__enter_object(h, o, POSH__KIND_DICT, &self);
 
 	if (rc)
 		return rc;
 	rc = lock_view(self, o.off, &v);
 	if (rc)
-		return close_dict(self, rc);
+		return posh__leave_object(self, rc);
 	if (v.body)
 		posh__body_swap(self, o.off, 0, UINT64_MAX, false);
 	posh__unlock(self, o.off);
-	return close_dict(self, 0);
+	return posh__leave_object(self, 0);
 }
 
 /* Many items at once */
@@ -642,7 +602,7 @@ posh_dict_update(posh_heap *h, posh_handle o, struct posh_value *item, size_t n,
 	struct posh__dview v;
 	struct posh__key key;
 	size_t i;
-	int rc = open_dict(h, o, &self);
+	int rc = posh__enter_object(h, o, POSH__KIND_DICT, &self);
 
 	if (rc)
 		return rc;
@@ -655,7 +615,7 @@ posh_dict_update(posh_heap *h, posh_handle o, struct posh_value *item, size_t n,
 	if (rc == 0)
 		rc = lock_view(self, o.off, &v);
 	if (rc)
-		return close_dict(self, rc);
+		return posh__leave_object(self, rc);
 	if (flags & POSH_REPLACE) {
 		posh__body_swap(self, o.off, 0, UINT64_MAX, true);
 	} else if (n) {
@@ -664,7 +624,7 @@ posh_dict_update(posh_heap *h, posh_handle o, struct posh_value *item, size_t n,
 			update_stage(self, o.off);
 	}
 	posh__unlock(self, o.off);
-	return close_dict(self, rc);
+	return posh__leave_object(self, rc);
 }
 
 /* Does the stage lie in a block, with all its values? */

@@ -7,13 +7,6 @@
 
 #include "quick.h"
 
-static bool
-plain(uint64_t value)
-{
-	return POSH__TAG(value) != POSH__TAG_BOX &&
-	       POSH__TAG(value) != POSH__TAG_OBJECT;
-}
-
 static int
 instance_at(posh_heap *h, posh_handle o, struct posh__instance **out)
 {
@@ -139,7 +132,7 @@ static void
 store(struct posh__self *self, uint64_t object, posh__word *slot, bool imm,
       uint64_t value)
 {
-	if (imm && plain(posh__peek(slot))) {
+	if (imm && posh__is_plain(posh__peek(slot))) {
 		posh__write_begin(self, object);
 		posh__store(slot, value);
 		posh__write_end(self, object);
@@ -159,7 +152,7 @@ quick_set(struct posh__self *self, struct posh__object *o, posh__word *slot,
 
 	if (!posh__quick_begin(self, o))
 		return false;
-	if (plain(posh__peek(slot))) {
+	if (posh__is_plain(posh__peek(slot))) {
 		posh__store(slot, value);
 		done = true;
 	}

@@ -33,13 +33,6 @@
 
 #include "quick.h"
 
-static bool
-plain(uint64_t value)
-{
-	return POSH__TAG(value) != POSH__TAG_BOX &&
-	       POSH__TAG(value) != POSH__TAG_OBJECT;
-}
-
 static struct posh__body *
 body_of(struct posh__self *self, uint64_t list)
 {
@@ -88,29 +81,6 @@ static uint64_t
 capacity_of(const struct posh__body *b)
 {
 	return b ? posh__half_load(&b->capacity) : 0;
-}
-
-/* Enter a write on a list, and its monitor. */
-static int
-open_list(posh_heap *h, posh_handle o, struct posh__self **self)
-{
-	int rc = posh__enter_write(h, self);
-
-	if (rc)
-		return rc;
-	rc = posh__object_is(h, o, POSH__KIND_LIST);
-	if (rc)
-		posh__leave(*self);
-	return rc;
-}
-
-/* End of a write: give back what is owned, return rc. */
-static int
-close_list(struct posh__self *self, int rc)
-{
-	posh__release(self);
-	posh__leave(self);
-	return rc;
 }
 
 /* Resolve an index that may count from the end. */
@@ -201,20 +171,8 @@ grow(struct posh__self *self, uint64_t list, uint64_t n)
 int
 posh_list_new(posh_heap *h, posh_handle *out)
 {
-	struct posh__self *self;
-	uint64_t b;
-	int rc = posh__enter_write(h, &self);
-
-	if (rc)
-		return rc;
-	rc = posh__object_new(self, sizeof(struct posh__object),
-			      POSH__KIND_LIST, 0, &b);
-	if (rc == 0) {
-		posh__hold_confirm(self, b);
-		out->off = b;
-	}
-	posh__leave(self);
-	return rc;
+	return posh__object_empty(h, sizeof(struct posh__object),
+				  POSH__KIND_LIST, out);
 }
 
 /* Reading */
@@ -462,7 +420,8 @@ quick_set(struct posh__self *self, uint64_t list, int64_t i, uint64_t value)
 	if (!posh__quick_begin(self, o))
 		return false;
 	b = whole(self, list) ? body_of(self, list) : NULL;
-	if (locate(b, i, &at) == 0 && plain(posh__peek(&b->slot[at]))) {
+	if (locate(b, i, &at) == 0 &&
+	    posh__is_plain(posh__peek(&b->slot[at]))) {
 		posh__store(&b->slot[at], value);
 		POSH_STEP("list.1");
 		done = true;
@@ -478,7 +437,7 @@ posh_list_set(posh_heap *h, posh_handle o, int64_t i, struct posh_value *v)
 	struct posh__body *b;
 	uint64_t value, at;
 	bool imm = posh__value_immediate(v, &value);
-	int rc = open_list(h, o, &self);
+	int rc = posh__enter_object(h, o, POSH__KIND_LIST, &self);
 
 	if (rc)
 		return rc;
@@ -491,10 +450,10 @@ posh_list_set(posh_heap *h, posh_handle o, int64_t i, struct posh_value *v)
 	if (rc == 0)
 		rc = lock_list(self, o.off);
 	if (rc)
-		return close_list(self, rc);
+		return posh__leave_object(self, rc);
 	b = body_of(self, o.off);
 	rc = locate(b, i, &at);
-	if (rc == 0 && imm && plain(posh__peek(&b->slot[at]))) {
+	if (rc == 0 && imm && posh__is_plain(posh__peek(&b->slot[at]))) {
 		set_plain(self, o.off, &b->slot[at], value);
 		posh__unlock(self, o.off);
 		posh__leave(self);
@@ -506,7 +465,7 @@ posh_list_set(posh_heap *h, posh_handle o, int64_t i, struct posh_value *v)
 		posh__slot_set(self, o.off, &b->slot[at], 0);
 	}
 	posh__unlock(self, o.off);
-	return close_list(self, rc);
+	return posh__leave_object(self, rc);
 }
 
 /* n plain values beyond the end, then the length; there is room. */
@@ -594,7 +553,7 @@ posh_list_append(posh_heap *h, posh_handle o, struct posh_value *v)
 	struct posh__self *self;
 	uint64_t value;
 	bool imm = posh__value_immediate(v, &value);
-	int rc = open_list(h, o, &self);
+	int rc = posh__enter_object(h, o, POSH__KIND_LIST, &self);
 
 	if (rc)
 		return rc;
@@ -607,7 +566,7 @@ posh_list_append(posh_heap *h, posh_handle o, struct posh_value *v)
 	if (rc == 0)
 		rc = lock_list(self, o.off);
 	if (rc)
-		return close_list(self, rc);
+		return posh__leave_object(self, rc);
 	rc = grow(self, o.off, length_of(body_of(self, o.off)) + 1);
 	if (rc == 0 && imm)
 		append_plain(self, o.off, v, 1);
@@ -615,7 +574,7 @@ posh_list_append(posh_heap *h, posh_handle o, struct posh_value *v)
 		append_val(self, o.off);
 	posh__unlock(self, o.off);
 	if (rc)
-		return close_list(self, rc);
+		return posh__leave_object(self, rc);
 	posh__leave(self);
 	return 0;
 }
@@ -660,7 +619,7 @@ posh_list_extend(posh_heap *h, posh_handle o, struct posh_value *v, size_t n)
 {
 	struct posh__self *self;
 	bool imm = all_plain(v, n);
-	int rc = open_list(h, o, &self);
+	int rc = posh__enter_object(h, o, POSH__KIND_LIST, &self);
 
 	if (rc)
 		return rc;
@@ -669,14 +628,14 @@ posh_list_extend(posh_heap *h, posh_handle o, struct posh_value *v, size_t n)
 	if (rc == 0)
 		rc = lock_list(self, o.off);
 	if (rc)
-		return close_list(self, rc);
+		return posh__leave_object(self, rc);
 	rc = grow(self, o.off, length_of(body_of(self, o.off)) + n);
 	if (rc == 0 && imm && n)
 		append_plain(self, o.off, v, n);
 	else if (rc == 0 && n)
 		append_stage(self, o.off, n);
 	posh__unlock(self, o.off);
-	return close_list(self, rc);
+	return posh__leave_object(self, rc);
 }
 
 /* INSERT from where it stands: pos. */
@@ -722,7 +681,7 @@ posh_list_insert(posh_heap *h, posh_handle o, int64_t i, struct posh_value *v)
 {
 	struct posh__self *self;
 	int64_t len;
-	int rc = open_list(h, o, &self);
+	int rc = posh__enter_object(h, o, POSH__KIND_LIST, &self);
 
 	if (rc)
 		return rc;
@@ -730,7 +689,7 @@ posh_list_insert(posh_heap *h, posh_handle o, int64_t i, struct posh_value *v)
 	if (rc == 0)
 		rc = lock_list(self, o.off);
 	if (rc)
-		return close_list(self, rc);
+		return posh__leave_object(self, rc);
 	len = (int64_t)length_of(body_of(self, o.off));
 	if (i < 0)
 		i += len;
@@ -741,7 +700,7 @@ posh_list_insert(posh_heap *h, posh_handle o, int64_t i, struct posh_value *v)
 	else if (rc == 0)
 		insert_val(self, o.off, (uint64_t)i);
 	posh__unlock(self, o.off);
-	return close_list(self, rc);
+	return posh__leave_object(self, rc);
 }
 
 /* A deletion from where it stands: op and pos. */
@@ -826,27 +785,28 @@ posh_list_pop(posh_heap *h, posh_handle o, int64_t i, struct posh_value *out)
 	struct get g = {i, out};
 	struct posh__body *b;
 	uint64_t at;
-	int rc = open_list(h, o, &self);
+	int rc = posh__enter_object(h, o, POSH__KIND_LIST, &self);
 
 	if (rc)
 		return rc;
 	rc = lock_list(self, o.off);
 	if (rc)
-		return close_list(self, rc);
+		return posh__leave_object(self, rc);
 	b = body_of(self, o.off);
 	rc = locate(b, i, &at);
 	/* The monitor is ours: the reading is valid at once. */
 	if (rc == 0 && out)
 		rc = posh__read(self, o.off, read_get, &g);
 	if (rc == 0) {
-		if (at + 1 == length_of(b) && plain(posh__peek(&b->slot[at])))
+		if (at + 1 == length_of(b) &&
+		    posh__is_plain(posh__peek(&b->slot[at])))
 			cut_plain(self, o.off);
 		else
 			delete_range(self, o.off, at, at + 1);
 		shrink(self, o.off);
 	}
 	posh__unlock(self, o.off);
-	return close_list(self, rc);
+	return posh__leave_object(self, rc);
 }
 
 int
@@ -854,13 +814,13 @@ posh_list_delete(posh_heap *h, posh_handle o, size_t from, size_t to)
 {
 	struct posh__self *self;
 	uint64_t len;
-	int rc = open_list(h, o, &self);
+	int rc = posh__enter_object(h, o, POSH__KIND_LIST, &self);
 
 	if (rc)
 		return rc;
 	rc = lock_list(self, o.off);
 	if (rc)
-		return close_list(self, rc);
+		return posh__leave_object(self, rc);
 	len = length_of(body_of(self, o.off));
 	to = to < len ? to : len;
 	if (from == 0 && to == len && len)
@@ -870,7 +830,7 @@ posh_list_delete(posh_heap *h, posh_handle o, size_t from, size_t to)
 	if (from || to < len)
 		shrink(self, o.off);
 	posh__unlock(self, o.off);
-	return close_list(self, 0);
+	return posh__leave_object(self, 0);
 }
 
 /* newbody: the list without from .. to - 1 and with the stage's values. */
@@ -907,7 +867,7 @@ posh_list_splice(posh_heap *h, posh_handle o, size_t from, size_t to,
 {
 	struct posh__self *self;
 	uint64_t len;
-	int rc = open_list(h, o, &self);
+	int rc = posh__enter_object(h, o, POSH__KIND_LIST, &self);
 
 	if (rc)
 		return rc;
@@ -915,7 +875,7 @@ posh_list_splice(posh_heap *h, posh_handle o, size_t from, size_t to,
 	if (rc == 0)
 		rc = lock_list(self, o.off);
 	if (rc)
-		return close_list(self, rc);
+		return posh__leave_object(self, rc);
 	len = length_of(body_of(self, o.off));
 	to = to < len ? to : len;
 	from = from < len ? from : len;
@@ -924,7 +884,7 @@ posh_list_splice(posh_heap *h, posh_handle o, size_t from, size_t to,
 	if (rc == 0 && len + n)
 		posh__body_swap(self, o.off, from, to, true);
 	posh__unlock(self, o.off);
-	return close_list(self, rc);
+	return posh__leave_object(self, rc);
 }
 
 /* Is order a permutation of 0 .. n - 1?  seen has n bits, all 0. */
@@ -969,37 +929,38 @@ posh_list_permute(posh_heap *h, posh_handle o, const size_t *order, size_t n,
 	struct posh__self *self;
 	uint64_t *seen = calloc(n / 64 + 1, sizeof(*seen));
 	bool good = seen && is_permutation(order, n, seen);
-	int rc = seen ? open_list(h, o, &self) : -ENOMEM;
+	int rc = seen ? posh__enter_object(h, o, POSH__KIND_LIST, &self)
+		      : -ENOMEM;
 
 	free(seen);
 	if (rc)
 		return rc;
 	rc = good ? lock_list(self, o.off) : -EINVAL;
 	if (rc)
-		return close_list(self, rc);
+		return posh__leave_object(self, rc);
 	if (posh__load(&posh__object(h, o.off)->seq) != version ||
 	    length_of(body_of(self, o.off)) != n)
 		rc = -ESTALE;
 	else
 		rc = permute(self, o.off, order, n);
 	posh__unlock(self, o.off);
-	return close_list(self, rc);
+	return posh__leave_object(self, rc);
 }
 
 int
 posh_list_reserve(posh_heap *h, posh_handle o, size_t n)
 {
 	struct posh__self *self;
-	int rc = open_list(h, o, &self);
+	int rc = posh__enter_object(h, o, POSH__KIND_LIST, &self);
 
 	if (rc)
 		return rc;
 	rc = lock_list(self, o.off);
 	if (rc)
-		return close_list(self, rc);
+		return posh__leave_object(self, rc);
 	rc = make_room(self, o.off, n);
 	posh__unlock(self, o.off);
-	return close_list(self, rc);
+	return posh__leave_object(self, rc);
 }
 
 /* Recovery */

@@ -73,6 +73,25 @@ size_of(struct posh__self *self, const struct posh_value *in)
 }
 
 int
+posh__object_empty(posh_heap *h, uint64_t bytes, unsigned kind,
+		   posh_handle *out)
+{
+	struct posh__self *self;
+	uint64_t b;
+	int rc = posh__enter_write(h, &self);
+
+	if (rc)
+		return rc;
+	rc = posh__object_new(self, bytes, kind, 0, &b);
+	if (rc == 0) {
+		posh__hold_confirm(self, b);
+		out->off = b;
+	}
+	posh__leave(self);
+	return rc;
+}
+
+int
 posh__object_born(struct posh__self *self, uint64_t bytes, unsigned kind,
 		  unsigned flags, posh__word *owner)
 {

@@ -122,6 +122,36 @@ posh__object_is(struct posh_heap *h, posh_handle o, unsigned kind)
 	return posh__object(h, o.off)->kind == kind ? 0 : -EINVAL;
 }
 
+/* Enter a write on an object of this kind.
+ *   -EINVAL  the handle names none */
+static inline int
+posh__enter_object(posh_heap *h, posh_handle o, unsigned kind,
+		   struct posh__self **self)
+{
+	int rc = posh__enter_write(h, self);
+
+	if (rc)
+		return rc;
+	rc = posh__object_is(h, o, kind);
+	if (rc)
+		posh__leave(*self);
+	return rc;
+}
+
+/* End it: give back what the thread owns, and return rc. */
+static inline int
+posh__leave_object(struct posh__self *self, int rc)
+{
+	posh__release(self);
+	posh__leave(self);
+	return rc;
+}
+
+/* Make an empty object with a front of so many bytes, of which the caller
+ * owns a hold. */
+int posh__object_empty(posh_heap *h, uint64_t bytes, unsigned kind,
+		       posh_handle *out);
+
 /* Make an object: a block with its head cleared, ALLOCATING; then its kind
  * is stored and the hold confirmed. */
 int posh__object_new(struct posh__self *self, uint64_t bytes, unsigned kind,

@@ -44,6 +44,14 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 #define POSH__TRUE     UINT64_C(3)
 #define POSH__ELLIPSIS UINT64_C(4)
 
+/* Does a value own nothing: is it neither a box nor an object? */
+static inline bool
+posh__is_plain(uint64_t value)
+{
+	return POSH__TAG(value) != POSH__TAG_BOX &&
+	       POSH__TAG(value) != POSH__TAG_OBJECT;
+}
+
 /* The boxes.  All begin with struct posh__block, whose `first` is 0.
  *
  *   STR    {block, hash, bytes, data...}   flags: width 1, 2, 4 | ASCII << 3

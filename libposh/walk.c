@@ -101,8 +101,7 @@ count_slot(struct posh__self *self, struct posh__census *c, posh__word *slot)
 	uint64_t value = posh__load(slot);
 	uint32_t *count;
 
-	if (POSH__TAG(value) != POSH__TAG_BOX &&
-	    POSH__TAG(value) != POSH__TAG_OBJECT)
+	if (posh__is_plain(value))
 		return;
 	count = counter(self, c, POSH__PAYLOAD(value));
 	if (count)
@@ -150,8 +149,7 @@ count_block(struct posh__self *self, uint64_t block, posh__word *word,
 	    o->kind >= POSH__KIND_BODY)
 		return; /* a body is counted where it is named */
 	count_rows(self, c, row, posh__rows(self->h, block, row, &body));
-	if (o->kind == POSH__KIND_LIST || o->kind == POSH__KIND_DICT ||
-	    o->kind == POSH__KIND_DEQUE)
+	if (body)
 		count_body(self, c, &o->body);
 }
 
