@@ -468,17 +468,12 @@ static PyGetSetDef getset[] = {
 	{"_view", get_view, set_view, "A reference to the ndarray.", NULL},
 	{NULL, NULL, NULL, NULL, NULL}};
 
-static PyMemberDef members[] = {{"__weaklistoffset__", T_PYSSIZET,
-				 offsetof(proxy_object, weakrefs), READONLY,
-				 NULL},
-				{NULL, 0, 0, 0, NULL}};
-
 static PyType_Slot slots[] = {{Py_tp_dealloc, buffer_dealloc},
 			      {Py_tp_hash, PyObject_HashNotImplemented},
 			      {Py_tp_iter, PySeqIter_New},
 			      {Py_tp_methods, methods},
 			      {Py_tp_getset, getset},
-			      {Py_tp_members, members},
+			      {Py_tp_members, proxy_members},
 			      {Py_tp_doc, "Bytes in shared memory."},
 			      {Py_sq_length, length},
 			      {Py_sq_item, item},

@@ -6,8 +6,8 @@
 #include "sharing.h"
 
 /* A proxy of a buffer: a bytearray, an array.array, or what is behind a
- * numpy.ndarray, by its meta: b"" or None for the first, a type code for the
- * second, a tuple for the third. */
+ * numpy.ndarray, by its meta: None for the first, a type code for the second,
+ * a tuple for the third. */
 typedef struct {
 	proxy_object p;
 	PyObject *meta;     /* strong */

@@ -282,3 +282,18 @@ value_decode_array(heap_object *heap, struct posh_value *v, size_t n,
 		Py_CLEAR(out[i]);
 	return -1;
 }
+
+PyObject *
+value_decode_list(heap_object *heap, struct posh_value *v, size_t n)
+{
+	int token = decode_begin();
+	PyObject *list = PyList_New((Py_ssize_t)n);
+
+	decode_end(token);
+	if (!list)
+		value_drop_array(heap, v, n);
+	else if (value_decode_array(heap, v, n, PySequence_Fast_ITEMS(list)) <
+		 0)
+		Py_CLEAR(list);
+	return list;
+}

@@ -36,19 +36,11 @@ list_of(proxy_object *p)
 	struct posh_value *v;
 	PyObject *list;
 	int64_t n;
-	int token;
 
 	CALL(n, posh_deque_snapshot(HEAP(p), p->handle, &v, NULL));
 	if (n < 0)
 		return proxy_error(p, n);
-	token = decode_begin();
-	list = PyList_New((Py_ssize_t)n);
-	decode_end(token);
-	if (!list)
-		value_drop_array(p->heap, v, (size_t)n);
-	else if (value_decode_array(p->heap, v, (size_t)n,
-				    PySequence_Fast_ITEMS(list)) < 0)
-		Py_CLEAR(list);
+	list = value_decode_list(p->heap, v, (size_t)n);
 	free(v);
 	return list;
 }
@@ -541,17 +533,7 @@ deque_copy(METHOD_ARGS)
 static PyObject *
 deque_repr(PyObject *self)
 {
-	PyObject *plain, *text = NULL;
-	int rc = Py_ReprEnter(self);
-
-	if (rc)
-		return rc > 0 ? PyUnicode_FromString("[...]") : NULL;
-	plain = deque_snapshot((proxy_object *)self);
-	if (plain)
-		text = PyObject_Repr(plain);
-	Py_XDECREF(plain);
-	Py_ReprLeave(self);
-	return text;
+	return proxy_repr(self, deque_snapshot, "[...]");
 }
 
 /* The plain deque of an operand, or NULL without an exception if it is no
@@ -582,21 +564,17 @@ deque_richcompare(PyObject *self, PyObject *other, int op)
 	return r;
 }
 
-/* plain += proxy changes the plain deque; plain + proxy makes a new one. */
 static PyObject *
 deque_add(PyObject *a, PyObject *b)
 {
 	PyObject *x = plain_deque(a), *y, *r = NULL;
-	int in_place = 0;
 
 	if (!x && !PyErr_Occurred())
 		Py_RETURN_NOTIMPLEMENTED;
 	y = x ? plain_operand(posh_state, b) : NULL;
-	if (y && x == a)
-		in_place = proxy_in_place();
-	if (y && in_place >= 0)
-		r = in_place ? PySequence_InPlaceConcat(x, y)
-			     : PySequence_Concat(x, y);
+	if (y)
+		r = x == a ? proxy_reflected_add(x, y)
+			   : PySequence_Concat(x, y);
 	Py_XDECREF(x);
 	Py_XDECREF(y);
 	return r;
@@ -683,25 +661,9 @@ deque_get_maxlen(PyObject *self, void *Py_UNUSED(closure))
 static PyObject *
 deque_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *kwds)
 {
-	module_state *st = posh_state;
-	PyObject *arg = kwds ? PyDict_GetItemString(kwds, "heap") : NULL;
-	heap_object *heap = heap_argument(st, arg);
-	PyObject *p = NULL;
-	posh_handle o;
-	int rc;
+	PyObject *heap = kwds ? PyDict_GetItemString(kwds, "heap") : NULL;
 
-	if (!heap)
-		return NULL;
-	CALL(rc, posh_deque_new(heap->h, -1, &o));
-	if (rc)
-		error_set(st, rc);
-	else
-		p = proxy_new(type == st->SharedDeque
-				      ? st->proxy_type[POSH_KIND_DEQUE]
-				      : type,
-			      heap, o, POSH_KIND_DEQUE);
-	Py_DECREF(heap);
-	return p;
+	return proxy_create(type, heap, POSH_KIND_DEQUE);
 }
 
 static int
@@ -837,7 +799,6 @@ read_some(iter_object *it)
 	struct posh_value v[SOME];
 	PyObject *list;
 	int64_t n;
-	int token;
 
 	if (it->list && it->at < PyList_GET_SIZE(it->list))
 		it->cursor = (uint32_t)(it->cursor -
@@ -850,14 +811,7 @@ read_some(iter_object *it)
 				&it->moment.version));
 	if (n < 0)
 		return proxy_failed(p, n);
-	token = decode_begin();
-	list = PyList_New((Py_ssize_t)n);
-	decode_end(token);
-	if (!list)
-		value_drop_array(p->heap, v, (size_t)n);
-	else if (value_decode_array(p->heap, v, (size_t)n,
-				    PySequence_Fast_ITEMS(list)) < 0)
-		Py_CLEAR(list);
+	list = value_decode_list(p->heap, v, (size_t)n);
 	it->list = list;
 	return list ? (Py_ssize_t)n : -1;
 }
@@ -1003,11 +957,6 @@ static PyGetSetDef getset[] = {
 	 "How many elements it has at most, or None.", NULL},
 	{NULL, NULL, NULL, NULL, NULL}};
 
-static PyMemberDef members[] = {{"__weaklistoffset__", T_PYSSIZET,
-				 offsetof(proxy_object, weakrefs), READONLY,
-				 NULL},
-				{NULL, 0, 0, 0, NULL}};
-
 static PyType_Slot slots[] = {
 	{Py_tp_new, deque_new},
 	{Py_tp_init, deque_init},
@@ -1018,7 +967,7 @@ static PyType_Slot slots[] = {
 	{Py_tp_iter, deque_iter},
 	{Py_tp_methods, methods},
 	{Py_tp_getset, getset},
-	{Py_tp_members, members},
+	{Py_tp_members, proxy_members},
 	{Py_tp_doc, "deque(iterable=(), maxlen=None, *, heap=None)\n--\n\n"
 		    "A double-ended queue in shared memory.\n\n"
 		    "Each single operation is atomic, also where a full deque "

@@ -454,24 +454,7 @@ heap_keyword(PyObject *kwds)
 static PyObject *
 dict_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *kwds)
 {
-	module_state *st = posh_state;
-	heap_object *heap = heap_argument(st, heap_keyword(kwds));
-	PyObject *p = NULL;
-	posh_handle o;
-	int rc;
-
-	if (!heap)
-		return NULL;
-	CALL(rc, posh_dict_new(heap->h, &o));
-	if (rc)
-		error_set(st, rc);
-	else
-		p = proxy_new(type == st->SharedDict
-				      ? st->proxy_type[POSH_KIND_DICT]
-				      : type,
-			      heap, o, POSH_KIND_DICT);
-	Py_DECREF(heap);
-	return p;
+	return proxy_create(type, heap_keyword(kwds), POSH_KIND_DICT);
 }
 
 static int
@@ -558,11 +541,6 @@ static PyGetSetDef getset[] = {
 	{"__class__", dict_get_class, NULL, "dict", NULL},
 	{NULL, NULL, NULL, NULL, NULL}};
 
-static PyMemberDef members[] = {{"__weaklistoffset__", T_PYSSIZET,
-				 offsetof(proxy_object, weakrefs), READONLY,
-				 NULL},
-				{NULL, 0, 0, 0, NULL}};
-
 static PyType_Slot slots[] = {
 	{Py_tp_new, dict_new},
 	{Py_tp_init, dict_init},
@@ -573,7 +551,7 @@ static PyType_Slot slots[] = {
 	{Py_tp_iter, dict_iter},
 	{Py_tp_methods, methods},
 	{Py_tp_getset, getset},
-	{Py_tp_members, members},
+	{Py_tp_members, proxy_members},
 	{Py_tp_doc, "dict(mapping_or_pairs=(), /, *, heap=None, **kwargs)\n\n"
 		    "A dict in shared memory.\n\n"
 		    "Each single operation is atomic.  Values that are "

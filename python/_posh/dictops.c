@@ -5,18 +5,7 @@
 PyObject *
 dict_repr(PyObject *self)
 {
-	PyObject *dict;
-	PyObject *text = NULL;
-	int rc = Py_ReprEnter(self);
-
-	if (rc)
-		return rc > 0 ? PyUnicode_FromString("{...}") : NULL;
-	dict = dict_snapshot((proxy_object *)self);
-	if (dict)
-		text = PyObject_Repr(dict);
-	Py_XDECREF(dict);
-	Py_ReprLeave(self);
-	return text;
+	return proxy_repr(self, dict_snapshot, "{...}");
 }
 
 static bool

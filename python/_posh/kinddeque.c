@@ -23,13 +23,6 @@ deque_make(heap_object *heap, struct posh_value *v, posh_handle *o)
 	return posh_deque_new(heap->h, (int64_t)v->size - 1, o);
 }
 
-static PyObject *
-deque_wrap(heap_object *heap, posh_handle o)
-{
-	return proxy_new(heap->state->proxy_type[POSH_KIND_DEQUE], heap, o,
-			 POSH_KIND_DEQUE);
-}
-
 static int
 write_deque(sharer *s, posh_handle o)
 {
@@ -93,4 +86,4 @@ refill_deque(copier *c, posh_handle o, PyObject *copy)
 }
 
 const struct kind kind_deque = {deque_fresh, deque_make,  fill_deque,
-				deque_wrap,  deque_empty, refill_deque};
+				NULL,        deque_empty, refill_deque};

@@ -15,13 +15,6 @@ dict_make(heap_object *heap, struct posh_value *Py_UNUSED(v), posh_handle *o)
 	return posh_dict_new(heap->h, o);
 }
 
-static PyObject *
-dict_wrap(heap_object *heap, posh_handle o)
-{
-	return proxy_new(heap->state->proxy_type[POSH_KIND_DICT], heap, o,
-			 POSH_KIND_DICT);
-}
-
 /* FULL comes ahead of the key, whose hold ends with the batch. */
 static enum outcome
 add_item(sharer *s, PyObject *key, PyObject *value)
@@ -97,4 +90,4 @@ refill_dict(copier *c, posh_handle o, PyObject *copy)
 }
 
 const struct kind kind_dict = {dict_fresh, dict_make,  fill_dict,
-			       dict_wrap,  dict_empty, refill_dict};
+			       NULL,       dict_empty, refill_dict};

@@ -15,13 +15,6 @@ list_make(heap_object *heap, struct posh_value *Py_UNUSED(v), posh_handle *o)
 	return posh_list_new(heap->h, o);
 }
 
-static PyObject *
-list_wrap(heap_object *heap, posh_handle o)
-{
-	return proxy_new(heap->state->proxy_type[POSH_KIND_LIST], heap, o,
-			 POSH_KIND_LIST);
-}
-
 static int
 write_list(sharer *s, posh_handle o)
 {
@@ -87,4 +80,4 @@ refill_list(copier *c, posh_handle o, PyObject *copy)
 }
 
 const struct kind kind_list = {list_fresh, list_make,  fill_list,
-			       list_wrap,  list_empty, refill_list};
+			       NULL,       list_empty, refill_list};

@@ -19,19 +19,11 @@ list_snapshot(proxy_object *p)
 	uint64_t version;
 	PyObject *list;
 	int64_t n;
-	int token;
 
 	CALL(n, posh_list_snapshot(HEAP(p), p->handle, &v, &version));
 	if (n < 0)
 		return proxy_error(p, n);
-	token = decode_begin();
-	list = PyList_New((Py_ssize_t)n);
-	decode_end(token);
-	if (!list)
-		value_drop_array(p->heap, v, (size_t)n);
-	else if (value_decode_array(p->heap, v, (size_t)n,
-				    PySequence_Fast_ITEMS(list)) < 0)
-		Py_CLEAR(list);
+	list = value_decode_list(p->heap, v, (size_t)n);
 	free(v);
 	return list;
 }
@@ -414,25 +406,9 @@ list_get_class(PyObject *Py_UNUSED(self), void *Py_UNUSED(closure))
 static PyObject *
 list_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *kwds)
 {
-	module_state *st = posh_state;
-	PyObject *arg = kwds ? PyDict_GetItemString(kwds, "heap") : NULL;
-	heap_object *heap = heap_argument(st, arg);
-	PyObject *p = NULL;
-	posh_handle o;
-	int rc;
+	PyObject *heap = kwds ? PyDict_GetItemString(kwds, "heap") : NULL;
 
-	if (!heap)
-		return NULL;
-	CALL(rc, posh_list_new(heap->h, &o));
-	if (rc)
-		error_set(st, rc);
-	else
-		p = proxy_new(type == st->SharedList
-				      ? st->proxy_type[POSH_KIND_LIST]
-				      : type,
-			      heap, o, POSH_KIND_LIST);
-	Py_DECREF(heap);
-	return p;
+	return proxy_create(type, heap, POSH_KIND_LIST);
 }
 
 /* Replace everything, as list.__init__ does. */
@@ -541,11 +517,6 @@ static PyGetSetDef getset[] = {
 	{"__class__", list_get_class, NULL, "list", NULL},
 	{NULL, NULL, NULL, NULL, NULL}};
 
-static PyMemberDef members[] = {{"__weaklistoffset__", T_PYSSIZET,
-				 offsetof(proxy_object, weakrefs), READONLY,
-				 NULL},
-				{NULL, 0, 0, 0, NULL}};
-
 static PyType_Slot slots[] = {
 	{Py_tp_new, list_new},
 	{Py_tp_init, list_init},
@@ -556,7 +527,7 @@ static PyType_Slot slots[] = {
 	{Py_tp_iter, list_iter},
 	{Py_tp_methods, methods},
 	{Py_tp_getset, getset},
-	{Py_tp_members, members},
+	{Py_tp_members, proxy_members},
 	{Py_tp_doc, "list(iterable=(), /, *, heap=None)\n--\n\n"
 		    "A list in shared memory.\n\n"
 		    "Each single operation is atomic.  Elements that are "

@@ -22,18 +22,7 @@ plain_list(PyObject *x)
 PyObject *
 list_repr(PyObject *self)
 {
-	PyObject *list;
-	PyObject *text = NULL;
-	int rc = Py_ReprEnter(self);
-
-	if (rc)
-		return rc > 0 ? PyUnicode_FromString("[...]") : NULL;
-	list = list_snapshot((proxy_object *)self);
-	if (list)
-		text = PyObject_Repr(list);
-	Py_XDECREF(list);
-	Py_ReprLeave(self);
-	return text;
+	return proxy_repr(self, list_snapshot, "[...]");
 }
 
 PyObject *
@@ -57,19 +46,6 @@ list_richcompare(PyObject *self, PyObject *other, int op)
  * Operators.
  */
 
-/* plain += proxy changes the plain list; plain + proxy makes a new one. */
-static PyObject *
-add_reflected(PyObject *a, PyObject *plain)
-{
-	int in_place = proxy_in_place();
-
-	if (in_place < 0)
-		return NULL;
-	if (!in_place)
-		return PySequence_Concat(a, plain);
-	return PySequence_InPlaceConcat(a, plain);
-}
-
 PyObject *
 list_add(PyObject *a, PyObject *b)
 {
@@ -83,7 +59,7 @@ list_add(PyObject *a, PyObject *b)
 	if (y && is_list_proxy(posh_state, a))
 		r = PySequence_Concat(x, y);
 	else if (y)
-		r = add_reflected(x, y);
+		r = proxy_reflected_add(x, y);
 	else if (!PyErr_Occurred())
 		r = Py_NewRef(Py_NotImplemented);
 	Py_XDECREF(x);

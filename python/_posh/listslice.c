@@ -35,23 +35,6 @@ adjust(struct slice *s, Py_ssize_t length)
 
 enum { TRIES = 3 };
 
-/* Turn n values into a list. */
-static PyObject *
-to_list(heap_object *heap, struct posh_value *v, size_t n)
-{
-	int token = decode_begin();
-	PyObject *list = PyList_New((Py_ssize_t)n);
-
-	decode_end(token);
-	if (!list) {
-		value_drop_array(heap, v, n);
-		return NULL;
-	}
-	if (value_decode_array(heap, v, n, PySequence_Fast_ITEMS(list)) < 0)
-		Py_CLEAR(list);
-	return list;
-}
-
 /* Read a run whose place was found at a version.  Gives NULL without an
  * exception if that has passed. */
 static PyObject *
@@ -70,7 +53,7 @@ read_run(proxy_object *p, const struct slice *s, uint64_t version)
 	if (got < 0)
 		proxy_error(p, got);
 	else if (now == version && (size_t)got == n)
-		list = to_list(p->heap, v, n);
+		list = value_decode_list(p->heap, v, n);
 	else
 		value_drop_array(p->heap, v, (size_t)got);
 	PyMem_Free(v);

@@ -274,8 +274,9 @@ struct proxy_object {
 	posh_handle handle;
 	enum posh_kind kind;
 	uint64_t writes; /* of this process, tried ones included */
-	int64_t added;   /* dict: keys that this process put in (deque.c), */
-	int64_t removed; /* and took out, since the proxy was made */
+	int64_t added; /* since the proxy was made, by this process: dict: keys
+			*/
+	int64_t removed; /* put in and taken out; deque: see there */
 	PyObject *weakrefs;
 };
 
@@ -376,12 +377,25 @@ void proxy_disguise(PyTypeObject *type, const char *name);
 PyTypeObject *proxy_type_new(PyObject *module, PyType_Spec *spec,
 			     const char *name, enum posh_kind kind);
 
-/* Slots and methods that all types have. */
+/* Return a new, empty object of a kind, for tp_new: arg names the heap.  A
+ * type that is not of Python is that of the policy. */
+PyObject *proxy_create(PyTypeObject *type, PyObject *arg, enum posh_kind kind);
+
+/* Members, slots and methods that all types have. */
+extern PyMemberDef proxy_members[];
 void proxy_dealloc(PyObject *self);
 PyObject *proxy_reduce_ex(PyObject *self, PyObject *protocol);
 PyObject *proxy_deepcopy(PyObject *self, PyObject *memo);
 PyObject *proxy_class_getitem(PyObject *type, PyObject *item);
 void proxy_free_lists_clear(module_state *state);
+
+/* The repr of a plain snapshot; empty is that of an object within itself. */
+PyObject *proxy_repr(PyObject *self, PyObject *(*snapshot)(proxy_object *p),
+		     const char *empty);
+
+/* Plain + proxy, or plain += proxy, of sequences; y is the proxy's
+ * snapshot. */
+PyObject *proxy_reflected_add(PyObject *plain, PyObject *y);
 
 /* Is the bytecode that runs an in-place operator (a += b)?  It decides
  * whether a reflected operator may change its left operand. */
@@ -554,6 +568,9 @@ value_decode_fast(heap_object *heap, const struct posh_value *v)
  * On failure out is cleared and -1 returned. */
 int value_decode_array(heap_object *heap, struct posh_value *v, size_t n,
 		       PyObject **out);
+
+/* Decode n values into a new list, consuming their holds also on failure. */
+PyObject *value_decode_list(heap_object *heap, struct posh_value *v, size_t n);
 
 /* Give back the holds that came with n values. */
 void value_drop_array(heap_object *heap, const struct posh_value *v, size_t n);

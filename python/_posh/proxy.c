@@ -54,6 +54,30 @@ proxy_new(PyTypeObject *type, heap_object *heap, posh_handle o,
 	return (PyObject *)p;
 }
 
+PyObject *
+proxy_create(PyTypeObject *type, PyObject *arg, enum posh_kind kind)
+{
+	module_state *st = posh_state;
+	heap_object *heap = heap_argument(st, arg);
+	struct posh_value v = posh_fresh(kind);
+	PyObject *p = NULL;
+	posh_handle o;
+	int rc;
+
+	if (!heap)
+		return NULL;
+	CALL(rc, kind_table(kind)->make(heap, &v, &o));
+	if (rc)
+		error_set(st, rc);
+	else
+		p = proxy_new(type == st->shared_type[kind]
+				      ? st->proxy_type[kind]
+				      : type,
+			      heap, o, kind);
+	Py_DECREF(heap);
+	return p;
+}
+
 void
 proxy_dealloc(PyObject *self)
 {
@@ -104,7 +128,9 @@ proxy_wrap(heap_object *heap, posh_handle o, enum posh_kind kind)
 							  : p;
 	}
 	table = kind_table(kind);
-	if (LIKELY(table != NULL))
+	if (LIKELY(table && !table->wrap))
+		return proxy_new(st->proxy_type[kind], heap, o, kind);
+	if (table)
 		return table->wrap(heap, o);
 	heap_drop(heap, o);
 	return error_set(st, -EUCLEAN);
@@ -174,6 +200,23 @@ void
 proxy_unlock(proxy_object *p)
 {
 	posh_object_unlock(HEAP(p), p->handle);
+}
+
+PyObject *
+proxy_repr(PyObject *self, PyObject *(*snapshot)(proxy_object *p),
+	   const char *empty)
+{
+	PyObject *plain, *text = NULL;
+	int rc = Py_ReprEnter(self);
+
+	if (rc)
+		return rc > 0 ? PyUnicode_FromString(empty) : NULL;
+	plain = snapshot((proxy_object *)self);
+	if (plain)
+		text = PyObject_Repr(plain);
+	Py_XDECREF(plain);
+	Py_ReprLeave(self);
+	return text;
 }
 
 PyObject *
@@ -322,9 +365,25 @@ proxy_in_place(void)
 	return frame ? proxy_frame_in_place(frame) : 0;
 }
 
+PyObject *
+proxy_reflected_add(PyObject *plain, PyObject *y)
+{
+	int in_place = proxy_in_place();
+
+	if (in_place < 0)
+		return NULL;
+	return in_place ? PySequence_InPlaceConcat(plain, y)
+			: PySequence_Concat(plain, y);
+}
+
 /*
  * The type that all of them derive from.
  */
+
+PyMemberDef proxy_members[] = {{"__weaklistoffset__", T_PYSSIZET,
+				offsetof(proxy_object, weakrefs), READONLY,
+				NULL},
+			       {NULL, 0, 0, 0, NULL}};
 
 static PyType_Slot slots[] = {
 	{Py_tp_dealloc, proxy_dealloc},

@@ -303,7 +303,8 @@ struct kind {
 	int (*make)(heap_object *heap, struct posh_value *v, posh_handle *o);
 	/* Fill the copy o of x. */
 	int (*fill)(sharer *s, PyObject *x, posh_handle o);
-	/* Return what stands for o in this process, consuming the hold. */
+	/* Return what stands for o in this process, consuming the hold; NULL:
+	 * a proxy of the kind's type. */
 	PyObject *(*wrap)(heap_object *heap, posh_handle o);
 	/* Make an empty private copy of o, and fill it. */
 	PyObject *(*empty)(copier *c, posh_handle o);

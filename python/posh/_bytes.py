@@ -312,7 +312,7 @@ class SharedArray(_Bytes):
     def __radd__(self, other):
         if not isinstance(other, _array.array):
             return NotImplemented
-        if _in_place(sys._getframe(1)):
+        if _posh._is_in_place(sys._getframe(1)):
             other += self._plain()
             return other
         return other + self._plain()
@@ -369,16 +369,6 @@ def _unproxied(x):
     if isinstance_(x, _posh.SharedList):
         return x.copy()
     return x
-
-
-def _in_place(frame):
-    """Is the bytecode of the frame an operator like +=?"""
-    import opcode
-
-    code = frame.f_code.co_code
-    at = frame.f_lasti
-    binary = opcode.opmap.get("BINARY_OP")
-    return binary is not None and code[at] == binary and code[at + 1] >= 13
 
 
 _methods(

@@ -51,7 +51,8 @@ _metatypes: dict[type, type] = {}  # metaclass -> the one of the shared types
 _bases: dict[type, type] = {}  # shared type -> class
 #: shared type -> Rebased, of classes that have a copy
 _rebased: dict[type, Any] = {}
-_slots: dict[Any, Any] = {}  # shared type -> attributes that are not in its __dict__
+#: shared type -> attributes that are not in its __dict__
+_slots: dict[Any, Any] = {}
 
 
 class _Quiet:

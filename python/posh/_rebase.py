@@ -124,9 +124,7 @@ class RebasedList(_forwarding("RebasedList", _posh.SharedList)):
 
     def __radd__(self, other):
         # CPython asks here first for `plain += self`, too.
-        if type(other) is list and _posh._is_in_place(
-            sys._getframe(1)
-        ):
+        if type(other) is list and _posh._is_in_place(sys._getframe(1)):
             other.extend(self)
             return other
         return super().__radd__(other)
@@ -157,6 +155,30 @@ class RebasedDict(_forwarding("RebasedDict", _posh.SharedDict)):
         return d
 
 
+def _merging(like):
+    """Return copy, __or__ and __ror__ that make like(self, items): objects of
+    self's class, which the builtin returns too."""
+
+    def copy(self):
+        return like(self, self)
+
+    def __or__(self, other):
+        if not isinstance(other, dict):
+            return NotImplemented
+        new = self.copy()
+        new.update(other)
+        return new
+
+    def __ror__(self, other):
+        if not isinstance(other, dict):
+            return NotImplemented
+        new = like(self, other)
+        new.update(self)
+        return new
+
+    return copy, __or__, __ror__
+
+
 class RebasedDefaultDict(RebasedDict):
     """In the place of collections.defaultdict."""
 
@@ -181,22 +203,9 @@ class RebasedDefaultDict(RebasedDict):
             f" {super().__repr__()})"
         )
 
-    def copy(self):
-        return self.__class__(self.default_factory, self)
-
-    def __or__(self, other):
-        if not isinstance(other, dict):
-            return NotImplemented
-        new = self.copy()
-        new.update(other)
-        return new
-
-    def __ror__(self, other):
-        if not isinstance(other, dict):
-            return NotImplemented
-        new = self.__class__(self.default_factory, other)
-        new.update(self)
-        return new
+    copy, __or__, __ror__ = _merging(
+        lambda self, items: self.__class__(self.default_factory, items)
+    )
 
 
 def _plain_ordered(x):
@@ -250,22 +259,9 @@ class RebasedOrderedDict(RebasedDict):
         text = repr(plain)
         return self.__class__.__name__ + text[len("OrderedDict") :]
 
-    def copy(self):
-        return self.__class__(self)
-
-    def __or__(self, other):
-        if not isinstance(other, dict):
-            return NotImplemented
-        new = self.copy()
-        new.update(other)
-        return new
-
-    def __ror__(self, other):
-        if not isinstance(other, dict):
-            return NotImplemented
-        new = self.__class__(other)
-        new.update(self)
-        return new
+    copy, __or__, __ror__ = _merging(
+        lambda self, items: self.__class__(items)
+    )
 
 
 class RebasedNamespace(_Replacement):
