@@ -32,18 +32,7 @@ work=$(mktemp -d) || exit 99
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# A tree that is configured in its place cannot be built elsewhere as well.
-src=$top
-if [ -f config.status ]; then
-	src=$work/src
-	make -s distdir distdir="$src" >"$work/log" 2>&1 || {
-		cat "$work/log"
-		exit 99
-	}
-elif [ ! -f configure ]; then
-	echo "aarch64: there is no configure: run ./bootstrap first"
-	exit 99
-fi
+. "$top/t/source.sh"
 
 # The headers alone: the rest of that folder is this machine's.
 mkdir "$work/include" "$work/build"

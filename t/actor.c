@@ -112,6 +112,15 @@ actor_hear(struct actor *a)
 	return c;
 }
 
+int
+actor_stays(struct actor *me, void *arg)
+{
+	(void)arg;
+	actor_say(me, 'r');
+	actor_hear(me);
+	return 0;
+}
+
 void
 actor_kill(struct actor *a)
 {

@@ -37,6 +37,9 @@ void actor_exec_self(const char *arg);
 void actor_say(struct actor *a, char c);
 char actor_hear(struct actor *a);
 
+/* For actor_start: say 'r', and return when something is heard. */
+int actor_stays(struct actor *me, void *arg);
+
 /* Kill the child, or wait for its end: its exit status, or -signal. */
 void actor_kill(struct actor *a);
 int actor_end(struct actor *a);

@@ -213,15 +213,6 @@ other_has_it(void)
 		   rc);
 }
 
-static int
-stays(struct actor *me, void *arg)
-{
-	(void)arg;
-	actor_say(me, 'r');
-	actor_hear(me);
-	return 0;
-}
-
 /* Tell a lie about a living member, so that its byte alone counts, and look
  * at it with a descriptor that is not the heap's any more. */
 static void
@@ -233,7 +224,7 @@ other_file(void)
 	int i, was;
 
 	make_heap(NULL);
-	actor_start(&a, ACTOR_ARMED, stays, NULL);
+	actor_start(&a, ACTOR_ARMED, actor_stays, NULL);
 	actor_hear(&a);
 	i = roster_find(heap, a.pid);
 	m = posh__member_at(heap, (uint32_t)i);

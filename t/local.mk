@@ -144,7 +144,7 @@ if ENABLE_PYTHON
 TESTS += $(PYTHON_TESTS)
 endif
 EXTRA_DIST += $(PYTHON_TESTS) %D%/aarch64.sh %D%/pythons.sh %D%/sanitize.sh \
-	%D%/tap.py %D%/twin.py
+	%D%/source.sh %D%/tap.py %D%/twin.py
 
 # What takes minutes: the same tests, told to be long.
 SOAK_LIMIT = 3600

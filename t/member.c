@@ -217,7 +217,7 @@ restarts(struct actor *me, void *arg)
 		return 1;
 	/* Somebody keeps a copy of our token, as who forked us does for a
 	 * moment. */
-	if (arg && syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) == 0) {
+	if (arg && actor_raw_fork() == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		alarm(60);
 		for (;;)

@@ -6,8 +6,7 @@
 #     t/pythons.sh --list             print those of this machine
 #     t/pythons.sh PYTHON...          build and test for these, or for all
 #
-# Everything is built elsewhere, so the tree itself may be bootstrapped but not
-# configured (make distclean).  The tests of the C library are not repeated.
+# Everything is built elsewhere.  The tests of the C library are not repeated.
 set -eu
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 jobs=$(nproc 2>/dev/null || echo 2)
@@ -41,20 +40,17 @@ if [ "${1:-}" = --list ]; then
 	list
 	exit 0
 fi
-if [ ! -f "$top/configure" ] || [ -f "$top/config.status" ]; then
-	echo "pythons.sh: needs a tree with configure that is not configured" >&2
-	exit 1
-fi
 [ $# -gt 0 ] || eval "set -- $(list | tr '\n' ' ')"
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-tests=$(cd "$top" && echo t/py*.py)
+trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+. "$top/t/source.sh"
+tests=$(cd "$src" && echo t/py*.py)
 status=0
 for python in "$@"; do
 	echo "$python: $("$python" -c 'import sys; print(sys.version)')"
 	rm -rf "$work/build"
 	mkdir "$work/build" && cd "$work/build"
-	"$top/configure" --silent --disable-static --enable-python \
+	"$src/configure" --silent --disable-static --enable-python \
 		PYTHON="$python"
 	make -s -j"$jobs"
 	# Without the C tests, which are not built either.

@@ -32,18 +32,7 @@ works() { # flag
 		"$work/a.out" >>"$work/log" 2>&1
 }
 
-# A tree that is configured in its place cannot be built elsewhere as well.
-src=$top
-if [ -f config.status ]; then
-	src=$work/src
-	make -s distdir distdir="$src" >"$work/log" 2>&1 || {
-		cat "$work/log"
-		exit 99
-	}
-elif [ ! -f configure ]; then
-	say "there is no configure: run ./bootstrap first"
-	exit 99
-fi
+. "$top/t/source.sh"
 
 # Build and run; what a sanitizer says goes to files.
 run() { # what flag cppflags tests

@@ -88,15 +88,6 @@ run(void *(*f)(void *))
 	return out;
 }
 
-static int
-stays(struct actor *me, void *arg)
-{
-	(void)arg;
-	actor_say(me, 'r');
-	actor_hear(me);
-	return 0;
-}
-
 static void
 cancelled(void)
 {
@@ -110,7 +101,7 @@ cancelled(void)
 	   "what it stored is there, and nothing is locked");
 	ok(run(makes_cancelled) == PTHREAD_CANCELED && result == 0,
 	   "and behind the making of a heap, and its closing");
-	actor_start(&a, ACTOR_ARMED, stays, NULL);
+	actor_start(&a, ACTOR_ARMED, actor_stays, NULL);
 	actor_hear(&a);
 	actor_kill(&a);
 	actor_end(&a);
