@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """posh.incr() and posh.compare_and_set(), from several processes."""
+import array
 import collections
 import unittest
 
@@ -50,6 +51,22 @@ class AtomicTest(unittest.TestCase):
 
             self.in_workers(work)
             self.assertEqual(value(x, key), WORKERS * TIMES)
+
+    def test_memory(self):
+        """the items of bytearrays and arrays, too"""
+        for x in posh.share([array.array("q", [1, 0]), bytearray(2)]):
+            n = WORKERS * (80 if isinstance(x, bytearray) else TIMES)
+
+            def work(x=x, n=n):
+                for _ in range(n // WORKERS):
+                    posh.incr(x, 1)
+
+            self.in_workers(work)
+            self.assertEqual(x[1], n)
+            self.assertIs(posh.compare_and_set(x, -1, 0, 5), False)
+            self.assertIs(posh.compare_and_set(x, -1, n, 5), True)
+            self.assertEqual(x[1], 5)
+            self.assertRaises(IndexError, posh.incr, x, 2)
 
     def test_compare_and_set(self):
         for x, key in places():

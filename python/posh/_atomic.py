@@ -6,6 +6,7 @@ They are functions, as methods would collide with users' attributes.
 
 from __future__ import annotations
 
+import array
 import collections
 from collections.abc import Callable
 from typing import Any
@@ -21,9 +22,19 @@ def _set_item(x, key, value):
     x[key] = value
 
 
+#: Where a key is an index or a key; elsewhere it names an attribute.
+_INDEXED: tuple[type, ...] = (
+    list,
+    dict,
+    collections.deque,
+    bytearray,
+    array.array,
+)
+
+
 def _access(x: Any) -> tuple[Callable[..., Any], Callable[..., None]]:
     """Return how to read and write what a key names in an object."""
-    if isinstance(x, (list, dict, collections.deque)):
+    if isinstance(x, _INDEXED):
         return _get_item, _set_item
     return getattr, setattr
 
