@@ -509,7 +509,9 @@ instance_exec(PyObject *module, module_state *state)
 	if (!state->dunder || !state->content_name ||
 	    type_add(module, &ref_spec, &state->InstanceRef) < 0 ||
 	    class_exec(module, state) < 0 || layout_exec(module, state) < 0 ||
-	    attribute_exec(module, state) < 0)
+	    attribute_exec(module, state) < 0 ||
+	    PyModule_AddObject(module, "_CONTENT",
+			       Py_NewRef(state->content_name)) < 0)
 		return -1;
 	return monitor_exec(module, state);
 }

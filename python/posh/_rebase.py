@@ -31,7 +31,7 @@ from . import _posh
 from ._policy import synchronized
 
 #: The attribute that is the content.
-CONTENT = "<content>"
+CONTENT = _posh._CONTENT
 
 #: What has a meaning of its own in a class that is made.
 _OWN = {
