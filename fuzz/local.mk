@@ -32,7 +32,7 @@ fuzz: %D%/fuzz
 
 fuzz-run: %D%/fuzz t/fuzz.t
 	@$(MKDIR_P) %D%/corpus
-	t/fuzz.t --seeds %D%/corpus
+	srcdir='$(srcdir)' t/fuzz.t --seeds %D%/corpus
 	%D%/fuzz $(FUZZ_FLAGS) -max_total_time=$(FUZZ_SECONDS) \
 	  -artifact_prefix=%D%/ %D%/corpus
 
