@@ -440,13 +440,14 @@ instance_plain_set(PyObject *x, PyObject *name, PyObject *value)
 	return rc;
 }
 
-/* Add the values of the members that the __slots__ of a type made. */
+/* Add the values of the members that the __slots__ of a type made.  From
+ * CPython 3.12 list and dict, which have none, have no tp_dict either. */
 static int
 add_members(PyObject *x, PyTypeObject *type, PyObject *out)
 {
 	PyObject *name, *d, *value;
 	Py_ssize_t at = 0;
-	while (PyDict_Next(type->tp_dict, &at, &name, &d)) {
+	while (type->tp_dict && PyDict_Next(type->tp_dict, &at, &name, &d)) {
 		if (Py_TYPE(d) != &PyMemberDescr_Type ||
 		    !PyUnicode_CompareWithASCIIString(name, "__dict__"))
 			continue;
