@@ -134,20 +134,19 @@ class Worker:
         os.close(end)
 
     def listen(self, timeout=0):
-        """Read what it said; False: it is gone."""
-        while select.select([self.log], [], [], timeout)[0]:
-            data = os.read(self.log, 1 << 16)
-            if not data:
-                return False
-            self.said += data
-            *lines, self.said = self.said.split(b"\n")
-            for line in lines:
-                if line != b"done":
-                    self.step = eval(line)
-                    continue
-                do(self.models[self.step[0]], self.step[1])
-                self.step = None
-        return True
+        """Read a part of what it said; False: it is gone."""
+        if not select.select([self.log], [], [], timeout)[0]:
+            return True
+        data = os.read(self.log, 1 << 16)
+        self.said += data
+        *lines, self.said = self.said.split(b"\n")
+        for line in lines:
+            if line != b"done":
+                self.step = eval(line)
+                continue
+            do(self.models[self.step[0]], self.step[1])
+            self.step = None
+        return bool(data)
 
     def kill(self):
         """Kill it; say what is wrong then."""
