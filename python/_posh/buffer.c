@@ -229,6 +229,12 @@ getbuffer(PyObject *self, Py_buffer *view, int flags)
 	void *data;
 	int rc;
 
+	if (!view) {
+		PyMem_Free(e);
+		PyErr_SetString(PyExc_BufferError,
+				"there is no buffer to describe");
+		return -1;
+	}
 	view->obj = NULL;
 	if (!e) {
 		PyErr_NoMemory();
@@ -315,7 +321,7 @@ load(buffer_object *b, Py_ssize_t i)
 static PyObject *
 item(PyObject *self, Py_ssize_t i)
 {
-	PyObject *r = load(BUF(self), i);
+	PyObject *r = i < 0 ? NULL : load(BUF(self), i);
 
 	if (!r && !PyErr_Occurred())
 		PyErr_SetString(PyExc_IndexError, "index out of range");
@@ -364,6 +370,18 @@ ass_subscript(PyObject *self, PyObject *key, PyObject *value)
 		  : PyObject_CallMethod(self, "_del", "O", key);
 	Py_XDECREF(r);
 	return r ? 0 : -1;
+}
+
+/* For PySequence_SetItem and its like, which have added the length to what
+ * is negative. */
+static int
+ass_item(PyObject *self, Py_ssize_t i, PyObject *value)
+{
+	PyObject *key = PyLong_FromSsize_t(i < 0 ? PY_SSIZE_T_MAX : i);
+	int rc = key ? ass_subscript(self, key, value) : -1;
+
+	Py_XDECREF(key);
+	return rc;
 }
 
 /*
@@ -477,6 +495,7 @@ static PyType_Slot slots[] = {{Py_tp_dealloc, buffer_dealloc},
 			      {Py_tp_doc, "Bytes in shared memory."},
 			      {Py_sq_length, length},
 			      {Py_sq_item, item},
+			      {Py_sq_ass_item, ass_item},
 			      {Py_mp_length, length},
 			      {Py_mp_subscript, subscript},
 			      {Py_mp_ass_subscript, ass_subscript},

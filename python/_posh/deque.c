@@ -396,8 +396,10 @@ search(PyObject *self, const char *name, PyObject *const *args,
 		return NULL;
 	r = proxy_delegate(plain, name, args, nargs, kwnames);
 	Py_DECREF(plain);
-	if (r && p->added != added) {
-		Py_DECREF(r);
+	/* "Not found" means nothing then either. */
+	if (p->added != added &&
+	    (r || PyErr_ExceptionMatches(PyExc_ValueError))) {
+		Py_XDECREF(r);
 		return mutated("deque mutated during iteration",
 			       PyExc_RuntimeError);
 	}
@@ -729,7 +731,8 @@ deque_init(PyObject *self, PyObject *args, PyObject *kwds)
 enum { SOME = 64 };
 
 typedef struct {
-	PyObject_HEAD proxy_object *p; /* strong; NULL when exhausted */
+	PyObject_HEAD proxy_object *p; /* strong */
+	bool done;                     /* exhausted */
 	int64_t added;                 /* p's, when this began */
 	uint64_t cursor;               /* behind what was read */
 	struct moment moment;          /* when */
@@ -740,13 +743,14 @@ typedef struct {
 } iter_object;
 
 static iter_object *
-iter_new(PyObject *self)
+iter_new(PyTypeObject *type, PyObject *self)
 {
-	iter_object *it = PyObject_New(iter_object, posh_state->DequeIterator);
+	iter_object *it = PyObject_New(iter_object, type);
 
 	if (!it)
 		return NULL;
 	it->p = (proxy_object *)Py_NewRef(self);
+	it->done = false;
 	it->added = it->p->added;
 	it->cursor = UINT64_MAX;
 	it->list = NULL;
@@ -758,13 +762,13 @@ iter_new(PyObject *self)
 static PyObject *
 deque_iter(PyObject *self)
 {
-	return (PyObject *)iter_new(self);
+	return (PyObject *)iter_new(posh_state->DequeIterator, self);
 }
 
 static PyObject *
 deque_reversed(PyObject *self, PyObject *Py_UNUSED(unused))
 {
-	iter_object *it = iter_new(self);
+	iter_object *it = iter_new(posh_state->DequeReverseIterator, self);
 
 	if (!it)
 		return NULL;
@@ -833,10 +837,10 @@ iter_next(PyObject *self)
 	iter_object *it = (iter_object *)self;
 	PyObject *x = NULL;
 
-	if (!it->p)
+	if (it->done)
 		return NULL;
 	if (it->p->added != it->added) {
-		Py_CLEAR(it->p);
+		it->done = true;
 		return mutated("deque mutated during iteration",
 			       PyExc_RuntimeError);
 	}
@@ -850,7 +854,7 @@ iter_next(PyObject *self)
 	if (x)
 		it->given++;
 	else
-		Py_CLEAR(it->p);
+		it->done = true;
 	return x;
 }
 
@@ -858,28 +862,73 @@ static PyObject *
 iter_hint(PyObject *self, PyObject *Py_UNUSED(unused))
 {
 	iter_object *it = (iter_object *)self;
-	int64_t n = it->p ? size_of(it->p, NULL) : 0;
+	int64_t n = it->done ? 0 : size_of(it->p, NULL);
 
 	if (n < 0)
 		return NULL;
 	return PyLong_FromLongLong(n > it->given ? n - it->given : 0);
 }
 
+/* What copy and pickle rebuild the iterator from: where it is. */
+static PyObject *
+iter_reduce(PyObject *self, PyObject *Py_UNUSED(unused))
+{
+	iter_object *it = (iter_object *)self;
+	int64_t given = it->done ? INT64_MAX : it->given;
+
+	return Py_BuildValue("O(OL)", Py_TYPE(it), it->p, (long long)given);
+}
+
+/* Leave out what was given already. */
+static int
+iter_skip(PyObject *self, int64_t n)
+{
+	PyObject *x;
+
+	while (n-- > 0 && (x = iter_next(self)))
+		Py_DECREF(x);
+	return PyErr_Occurred() ? -1 : 0;
+}
+
+static PyObject *
+iter_make(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwds))
+{
+	bool forward = type == posh_state->DequeIterator;
+	PyObject *p, *it;
+	long long given = 0;
+
+	if (!PyArg_ParseTuple(args, "O!|L", posh_state->SharedDeque, &p,
+			      &given))
+		return NULL;
+	it = forward ? deque_iter(p) : deque_reversed(p, NULL);
+	if (it && iter_skip(it, given) < 0)
+		Py_CLEAR(it);
+	return it;
+}
+
 static PyMethodDef iter_methods[] = {
 	{"__length_hint__", iter_hint, METH_NOARGS,
 	 "Return about how many elements are to come."},
+	{"__reduce__", iter_reduce, METH_NOARGS,
+	 "Return what the iterator can be made from again."},
 	{NULL, NULL, 0, NULL}};
 
-static PyType_Slot iter_slots[] = {{Py_tp_dealloc, iter_dealloc},
-				   {Py_tp_iter, PyObject_SelfIter},
-				   {Py_tp_iternext, iter_next},
-				   {Py_tp_methods, iter_methods},
-				   {0, NULL}};
+static PyType_Slot iter_slots[] = {
+	{Py_tp_new, iter_make},          {Py_tp_dealloc, iter_dealloc},
+	{Py_tp_iter, PyObject_SelfIter}, {Py_tp_iternext, iter_next},
+	{Py_tp_methods, iter_methods},   {0, NULL}};
 
 static PyType_Spec iter_spec = {
 	.name = "posh._posh.DequeIterator",
 	.basicsize = sizeof(iter_object),
-	.flags = Py_TPFLAGS_DEFAULT | NO_INSTANCES,
+	.flags = Py_TPFLAGS_DEFAULT,
+	.slots = iter_slots,
+};
+
+static PyType_Spec reverse_spec = {
+	.name = "posh._posh.DequeReverseIterator",
+	.basicsize = sizeof(iter_object),
+	.flags = Py_TPFLAGS_DEFAULT,
 	.slots = iter_slots,
 };
 
@@ -1007,7 +1056,13 @@ deque_exec(PyObject *module, module_state *st)
 	st->SharedDeque = proxy_type_new(module, &spec, "collections.deque",
 					 POSH_KIND_DEQUE);
 	if (!st->SharedDeque ||
-	    type_add(module, &iter_spec, &st->DequeIterator) < 0)
+	    type_add(module, &iter_spec, &st->DequeIterator) < 0 ||
+	    type_add(module, &reverse_spec, &st->DequeReverseIterator) < 0 ||
+	    PyModule_AddObject(module, "DequeIterator",
+			       Py_NewRef((PyObject *)st->DequeIterator)) < 0 ||
+	    PyModule_AddObject(
+		    module, "DequeReverseIterator",
+		    Py_NewRef((PyObject *)st->DequeReverseIterator)) < 0)
 		return -1;
 	return PyModule_AddObject(module, "SharedDeque",
 				  Py_NewRef((PyObject *)st->SharedDeque));

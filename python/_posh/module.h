@@ -88,7 +88,8 @@ new_ref(PyObject *x)
 	X(PyTypeObject, DictValues)                                            \
 	X(PyTypeObject, DictItems)                                             \
 	X(PyTypeObject, SharedDeque)                                           \
-	X(PyTypeObject, DequeIterator)
+	X(PyTypeObject, DequeIterator)                                         \
+	X(PyTypeObject, DequeReverseIterator)
 
 /* Hooks, set from Python by _posh._set_hooks(name=callable, ...).
  *   default_heap()   -> the heap for what is made without naming one

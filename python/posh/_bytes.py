@@ -12,6 +12,7 @@ from __future__ import annotations
 import array as _array
 import builtins
 import collections.abc
+import operator
 import sys
 import types
 
@@ -100,7 +101,20 @@ class _Bytes(_posh.Buffer):
                 return self._put(
                     key, probe.tobytes() if self._array else probe
                 )
+        else:
+            key, value = self._item(key, value)
         self._change(lambda plain: plain.__setitem__(key, value))
+
+    def _item(self, key, value):
+        """Return index and item, having run what there is to run of it."""
+        key = operator.index(key) if hasattr(key, "__index__") else key
+        probe = self._plain(builtins.bytes(self.itemsize if self._array else 1))
+        try:
+            probe[0] = value
+        except Exception:
+            # Whether the index or the item is wrong first, it knows.
+            self._plain()[key] = value
+        return key, probe[0]
 
     def _del(self, key):
         if isinstance(key, slice) and (key.step is None or key.step == 1):
@@ -185,7 +199,7 @@ def isinstance_(x, tp):
 
 def _reader(name, method):
     def read(self, *args, **kwargs):
-        args = [self._operand(x) for x in args]
+        args = map(_unproxied, args)
         return method(self._plain(), *args, **kwargs)
 
     return _dressed(read, name, method)
@@ -193,7 +207,7 @@ def _reader(name, method):
 
 def _writer(name, method):
     def write(self, *args, **kwargs):
-        args = [self._operand(x) for x in args]
+        args = builtins.list(map(_unproxied, args))
         return self._change(lambda plain: method(plain, *args, **kwargs))
 
     return _dressed(write, name, method)

@@ -103,6 +103,9 @@ class Attributes(collections.abc.MutableMapping):
     def __iter__(self):
         return iter(self.copy())
 
+    def __reversed__(self):
+        return reversed(self.copy())
+
     def __len__(self):
         return len(self.copy())
 

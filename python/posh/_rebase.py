@@ -370,7 +370,10 @@ def plain_content(x: Any, builtin: type) -> Any:
         return {key: get(x, key) for key in builtin.__iter__(x)}
     if builtin is collections.deque:
         return builtin(builtin.__iter__(x), x.maxlen)
-    return content_of(builtin).copy(x)
+    if issubclass(builtin, dict):
+        # dict.copy() would call keys() of a class that has its own.
+        return dict(dict.items(x))
+    return list.copy(x)
 
 
 def fill_plain(x: Any, builtin: type, content: Any) -> None:
