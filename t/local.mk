@@ -116,6 +116,7 @@ PYTHON_TESTS = \
 	%D%/pybytearray.py \
 	%D%/pyclasses.py \
 	%D%/pycollect.py \
+	%D%/pycpython.py \
 	%D%/pycrash.py \
 	%D%/pydeque.py \
 	%D%/pydict.py \
@@ -143,7 +144,8 @@ TESTS += $(check_PROGRAMS) $(TREE_TESTS)
 if ENABLE_PYTHON
 TESTS += $(PYTHON_TESTS)
 endif
-EXTRA_DIST += $(PYTHON_TESTS) %D%/aarch64.sh %D%/pythons.sh %D%/sanitize.sh \
+EXTRA_DIST += $(PYTHON_TESTS) %D%/aarch64.sh %D%/cpython.py \
+	%D%/cpython_exclude.py %D%/pythons.sh %D%/sanitize.sh \
 	%D%/source.sh %D%/tap.py %D%/twin.py
 
 # What takes minutes: the same tests, told to be long.

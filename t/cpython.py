@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: MIT
+"""Load CPython's own tests, with shared objects in the place of plain ones.
+
+The source of a module of the package test is read, rewritten and run; its
+text is nowhere in our tree.  What is rewritten depends on its plan:
+
+types     calls of these builtins make shared objects, also in class bodies
+          and through self.type2test
+literals  [...], {...} and comprehensions of these make shared ones, too
+
+classes   of these classes, too, each instance is shared
+
+Classes that the module defines are made shareable, and each instance of them
+that a call makes is shared.
+
+What can't be shared, such as a list of generators, stays as it is.
+"""
+import ast
+import builtins
+import collections
+import importlib
+import importlib.util
+import sys
+import types
+import unittest
+
+import posh
+
+#: How many objects were shared, and how many could not be.
+made = refused = 0
+
+
+def share(x):
+    """Return x shared, or x itself if it is not shareable."""
+    global made, refused
+    try:
+        shared = posh.share(x)
+    except posh.NotShareableError:
+        refused += 1
+        return x
+    made += posh.is_shared(shared)
+    return shared
+
+
+#: The classes of the tests that were made shareable.
+declared = set()
+
+
+class Thing:
+    """What object() makes has no attributes: these have none, too."""
+
+
+posh.allow_sharing(Thing)
+
+
+class Maker:
+    """In the place of a builtin: what it makes is shared."""
+
+    def __init__(self, plain, shared):
+        object.__setattr__(self, "types", (plain, shared))
+
+    def __call__(self, *args, **kwargs):
+        return share(plain_of(self)(*args, **kwargs))
+
+    def __getattribute__(self, name):
+        if name == "__mro_entries__":
+            return object.__getattribute__(self, name)
+        plain, shared = object.__getattribute__(self, "types")
+        mine = getattr(plain, name)
+        if name == "__new__" or not callable(mine):
+            return mine
+        if not hasattr(type(mine), "__objclass__"):
+            return getattr(shared, name)  # a class or static method
+
+        def method(x, *args, **kwargs):
+            # The builtin's own for the builtin, also to one that is on its
+            # way to be shared; ours for a proxy.
+            tp = shared if posh.is_shared(x) else plain
+            return getattr(tp, name)(x, *args, **kwargs)
+
+        return method
+
+    def __getitem__(self, key):
+        return plain_of(self)[key]
+
+    def __instancecheck__(self, x):
+        return isinstance(x, plain_of(self))
+
+    def __subclasscheck__(self, cls):
+        return issubclass(cls, plain_of(self))
+
+    def __mro_entries__(self, bases):
+        return (plain_of(self),)
+
+    def __eq__(self, other):
+        return other is self or other is plain_of(self)
+
+    def __hash__(self):
+        return hash(plain_of(self))
+
+
+def plain_of(maker):
+    """Return the builtin that a Maker stands for."""
+    return object.__getattribute__(maker, "types")[0]
+
+
+#: builtin -> the type of its shared objects
+SHARED = {
+    list: posh.SharedList,
+    dict: posh.SharedDict,
+    collections.deque: posh.SharedDeque,
+    bytearray: posh.SharedBytearray,
+}
+if hasattr(posh, "SharedSet"):
+    SHARED[set] = posh.SharedSet
+MAKERS = {tp: Maker(tp, shared) for tp, shared in SHARED.items()}
+
+_DISPLAYS = {
+    list: (ast.List, ast.ListComp),
+    dict: (ast.Dict, ast.DictComp),
+    set: (ast.Set, ast.SetComp),
+}
+
+
+class _Rewriter(ast.NodeTransformer):
+    """Put _posh_share() round displays, and _posh_callee() round what is
+    called."""
+
+    def __init__(self, plan):
+        self._displays = tuple(
+            node for tp in plan.literals for node in _DISPLAYS[tp]
+        )
+
+    def generic_visit(self, node):
+        super().generic_visit(node)
+        if not isinstance(node, self._displays):
+            return node
+        if not isinstance(getattr(node, "ctx", None), (ast.Load, type(None))):
+            return node
+        return self._call("_posh_share", node)
+
+    def visit_Call(self, node):
+        super().generic_visit(node)
+        node.func = self._call("_posh_callee", node.func)
+        return node
+
+    def visit_Assign(self, node):
+        # __slots__, __all__ and the like are read by CPython itself.
+        names = [t.id for t in node.targets if isinstance(t, ast.Name)]
+        if any(n.startswith("__") for n in names):
+            return node
+        return self.generic_visit(node)
+
+    def _call(self, name, node):
+        load = ast.Load()
+        call = ast.Call(ast.Name(name, load), [node], [])
+        return ast.fix_missing_locations(ast.copy_location(call, node))
+
+
+class Plan:
+    """How to rewrite one module, and which of its classes to run."""
+
+    def __init__(self, module, types=(), *, literals=(), classes=(),
+                 only=None):
+        self.module = module
+        self.types = types
+        self.literals = literals
+        self.classes = classes
+        self.only = only
+
+
+class _Namespace:
+    """What a rewritten module calls."""
+
+    def __init__(self, plan):
+        self._plan = plan
+        self._makers = {tp: MAKERS[tp] for tp in plan.types}
+        self.builtins = dict(vars(builtins))
+        for tp in plan.types:
+            if tp.__module__ == "builtins":
+                self.builtins[tp.__name__] = self._makers[tp]
+        for cls in plan.classes:
+            self.declare(cls)
+        self.builtins["__build_class__"] = self._build_class
+        self.builtins["_posh_share"] = share
+        self.builtins["_posh_callee"] = self._callee
+
+    def _build_class(self, body, name, *bases, **kwargs):
+        cls = builtins.__build_class__(body, name, *bases, **kwargs)
+        if not isinstance(cls, type) or issubclass(cls, unittest.TestCase):
+            return cls
+        return self.declare(cls)
+
+    def declare(self, cls):
+        """Make a class shareable if it can be."""
+        try:
+            posh.allow_sharing(cls, name=f"{id(cls)}:{cls.__qualname__}")
+            declared.add(cls)
+        except Exception:
+            pass
+        return cls
+
+    def _callee(self, f):
+        """Return what is called in the place of f."""
+        if f is object:
+            return lambda: share(Thing())
+        if isinstance(f, type):
+            if f in self._makers:
+                return self._makers[f]
+            if f in declared:
+                return lambda *a, **k: share(f(*a, **k))
+        return f
+
+
+def available():
+    """Is there a package test of the CPython that runs?"""
+    return importlib.util.find_spec("test.list_tests") is not None
+
+
+def load(plan):
+    """Return the module of a plan, rewritten and run."""
+    name = "test." + plan.module
+    spec = importlib.util.find_spec(name)
+    with open(spec.origin, encoding="utf-8") as f:
+        tree = ast.parse(f.read(), spec.origin)
+    tree = _Rewriter(plan).visit(tree)
+    names = _Namespace(plan)
+    module = types.ModuleType(name)
+    module.__file__ = spec.origin
+    module.__package__ = "test"
+    module.__dict__["__builtins__"] = names.builtins
+    # Where pickle and other tests look for it.
+    sys.modules[name] = module
+    setattr(importlib.import_module("test"), plan.module, module)
+    exec(compile(tree, spec.origin, "exec"), module.__dict__)
+    for key, value in list(vars(module).items()):
+        if isinstance(value, type) and value in names._makers:
+            module.__dict__[key] = names._makers[value]
+        elif key in ("ALWAYS_EQ", "NEVER_EQ"):
+            names.declare(type(value))
+            module.__dict__[key] = share(value)
+    return module

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: MIT
+"""CPython's own tests, with shared objects in the place of plain ones.
+
+    t/pycpython.py                  all modules
+    t/pycpython.py test_list pop    those of a module whose name has "pop"
+
+One line of TAP for each test that shared something; cpython_exclude.py says
+which can't pass, and why: if one of these passes, that is a failure.
+"""
+import collections
+import faulthandler
+import io
+import os
+import sys
+import unittest
+import warnings
+
+import cpython
+from cpython import Plan
+from cpython_exclude import EXCLUDED, OPEN, Why
+
+#: What the modules derive their tests from: of no type yet.
+BASES = [
+    Plan("seq_tests"),
+    Plan("list_tests"),
+    Plan("mapping_tests", literals=[list]),
+    Plan("string_tests"),
+]
+
+PLANS = [
+    Plan("test_list", [list], literals=[list]),
+    Plan("test_dict", [dict], literals=[dict]),
+    Plan("test_userdict", classes=[collections.UserDict]),
+    Plan("test_deque", [collections.deque, list], literals=[list]),
+    Plan("test_bytes", [bytearray], only=[
+        "ByteArrayTest", "AssortedBytesTest", "BytearrayPEP3137Test",
+        "ByteArrayAsStringTest", "ByteArraySubclassTest",
+        "ByteArraySubclassWithSlotsTest"]),
+]
+if set in cpython.SHARED:
+    PLANS.append(Plan("test_set", [set], literals=[set]))
+
+
+class Outcome(unittest.TestResult):
+    """What came of one test."""
+
+    def __init__(self):
+        super().__init__()
+        self.subtests = []
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self.subtests.append(str(subtest))
+
+    @property
+    def problem(self):
+        """The first traceback, or None."""
+        for _, text in self.errors + self.failures:
+            return text
+        return None
+
+
+class Report:
+    """Print TAP, and count."""
+
+    COLUMNS = ("run", "passed", "excluded", "open", "failed", "unshared",
+               "skipped")
+
+    def __init__(self, stream):
+        self._out = stream
+        self._lines = 0
+        self.failed = 0
+        self.counts = collections.defaultdict(collections.Counter)
+        self.reasons = collections.Counter()
+
+    def say(self, text):
+        print(text, file=self._out, flush=True)
+
+    def line(self, good, text, note=""):
+        self._lines += 1
+        self.failed += not good
+        self.say(f"{'ok' if good else 'not ok'} {self._lines} - {text}{note}")
+
+    def comment(self, text):
+        for line in text.rstrip().splitlines():
+            self.say("# " + line)
+
+    def add(self, name, origin, outcome, shared):
+        excluded = exclusion(name)
+        count = self.counts[origin]
+        if outcome.skipped:
+            count["skipped"] += 1
+            return
+        if not shared and not outcome.problem and not excluded:
+            count["unshared"] += 1
+            self.comment(f"{name} shares nothing")
+            return
+        count["run"] += 1
+        if excluded and outcome.problem:
+            count["excluded"] += 1
+            self.reasons[excluded[0]] += 1
+            return
+        good = not outcome.problem
+        if name in OPEN and not good:
+            count["open"] += 1
+            self._lines += 1
+            self.say(f"not ok {self._lines} - {name} # TODO {OPEN[name]}")
+            return
+        stale = excluded or name in OPEN
+        good = good and not stale
+        count["passed" if good else "failed"] += 1
+        self.line(good, name)
+        if stale:
+            self.comment("It passes: take it out of cpython_exclude.py")
+        elif not good:
+            self.comment(outcome.problem)
+
+    def totals(self):
+        self.say(f"# {'':16}" + "".join(f"{c:>10}" for c in self.COLUMNS))
+        sums = collections.Counter()
+        for module, count in self.counts.items():
+            sums.update(count)
+            self._row(module, count)
+        self._row("total", sums)
+        for why in Why:
+            self.say(f"# excluded: {self.reasons[why]:4} {why.value}")
+        self.say(f"1..{self._lines}")
+
+    def _row(self, name, count):
+        self.say(f"# {name:16}"
+                 + "".join(f"{count[c]:10}" for c in self.COLUMNS))
+
+
+def exclusion(name):
+    found = EXCLUDED.get(name)
+    if found and len(found) > 2 and sys.version_info[1] not in found[2]:
+        return None
+    return found
+
+
+def tests(suite):
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from tests(test)
+        else:
+            yield test
+
+
+def cases(plan, module):
+    """Yield the tests of the classes that a module defines."""
+    loader = unittest.TestLoader()
+    for cls in list(vars(module).values()):
+        if (isinstance(cls, type) and issubclass(cls, unittest.TestCase)
+                and cls.__module__ == module.__name__
+                and (plan.only is None or cls.__name__ in plan.only)):
+            yield from tests(loader.loadTestsFromTestCase(cls))
+
+
+def run(plan, report, word):
+    module = cpython.load(plan)
+    for test in cases(plan, module):
+        if word not in test._testMethodName:
+            continue
+        name = f"{plan.module}.{type(test).__name__}.{test._testMethodName}"
+        method = getattr(test, test._testMethodName)
+        origin = method.__module__.replace("test.", "")
+        outcome = Outcome()
+        before = cpython.made
+        test.run(outcome)
+        report.add(name, origin, outcome, cpython.made - before)
+
+
+def main(only="", word=""):
+    # What the tests print goes beside the protocol, not into it.
+    stream = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    faulthandler.enable()
+    warnings.simplefilter("ignore")
+    if not cpython.available():
+        print("1..0 # SKIP no package test: Debian has it in "
+              "libpython3-testsuite", file=stream, flush=True)
+        return 0
+    report = Report(stream)
+    for plan in BASES:
+        cpython.load(plan)
+    for plan in PLANS:
+        if not only or only == plan.module:
+            run(plan, report, word)
+    report.totals()
+    return report.failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
