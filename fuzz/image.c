@@ -60,7 +60,8 @@ static void
 fill_list(posh_heap *h, posh_handle list)
 {
 	struct posh_value inner[2] = {posh_int(7), text("an inner text")};
-	struct posh_value v[8] = {
+	struct posh_value typed[2] = {text("a class"), posh_int(7)};
+	struct posh_value v[9] = {
 		posh_none(),
 		posh_int(-3),
 		posh_float(2.5),
@@ -69,9 +70,13 @@ fill_list(posh_heap *h, posh_handle list)
 		posh_bytes("\0\1\2\3\4\5\6\7\10", 9),
 		{.type = POSH_TUPLE, .size = 2, .items = inner},
 		posh_fresh(POSH_KIND_LIST),
+		{.type = POSH_TUPLE,
+		 .width = POSH_FORM_TYPED,
+		 .size = 2,
+		 .items = typed},
 	};
 
-	posh_list_extend(h, list, v, 8);
+	posh_list_extend(h, list, v, 9);
 }
 
 static void

@@ -68,6 +68,8 @@ posh__box_view(struct posh_heap *h, uint64_t handle, struct posh__view *v)
 		v->bytes = 16;
 		break;
 	case POSH__KIND_BOXTUPLE:
+		if (!posh__form_fits(v->flags, v->length))
+			return -EAGAIN;
 		v->bytes = v->length * 8;
 		break;
 	default:
@@ -83,8 +85,7 @@ posh__box_view(struct posh_heap *h, uint64_t handle, struct posh__view *v)
 }
 
 int
-posh__items_view(struct posh_heap *h, uint64_t value, const posh__word **slot,
-		 uint64_t *n)
+posh__items_view(struct posh_heap *h, uint64_t value, struct posh__items *out)
 {
 	uint64_t at = POSH__PAYLOAD(value);
 	const struct posh__tuple *t = posh__at(h, at);
@@ -95,8 +96,7 @@ posh__items_view(struct posh_heap *h, uint64_t value, const posh__word **slot,
 		rc = posh__box_view(h, at, &v);
 		if (rc)
 			return rc;
-		*slot = v.box->data;
-		*n = v.length;
+		*out = (struct posh__items){v.box->data, v.length, v.flags};
 		return v.kind == POSH__KIND_BOXTUPLE;
 	}
 	if (POSH__TAG(value) != POSH__TAG_OBJECT)
@@ -105,12 +105,29 @@ posh__items_view(struct posh_heap *h, uint64_t value, const posh__word **slot,
 		return -EAGAIN;
 	if (t->head.kind != POSH__KIND_TUPLE)
 		return 0;
-	*slot = t->slot;
-	*n = posh__load(&t->length);
-	if (*n > POSH__HANDLE_MASK >> 3 ||
-	    !posh__inside(h, at, sizeof(*t) + *n * 8))
+	*out = (struct posh__items){t->slot, posh__load(&t->length),
+				    t->head.flags};
+	if (out->n > POSH__HANDLE_MASK >> 3 ||
+	    !posh__inside(h, at, sizeof(*t) + out->n * 8) ||
+	    !posh__form_fits(out->form, out->n))
 		return -EAGAIN;
 	return 1;
+}
+
+int
+posh__unlike(struct posh_heap *h, uint64_t *value, struct posh__items *out)
+{
+	int i, rc;
+
+	for (i = 0; i < POSH__DEPTH; i++) {
+		if (posh__is_plain(*value))
+			return 0;
+		rc = posh__items_view(h, *value, out);
+		if (rc != 1 || out->form != POSH_FORM_LIKE)
+			return rc;
+		*value = posh__load(&out->slot[1]);
+	}
+	return -EAGAIN;
 }
 
 /* Make a block for a payload of that many bytes, owned by *owner, with a hash
@@ -241,13 +258,14 @@ make_number(struct posh__self *self, const struct posh_value *in,
 	return 0;
 }
 
-/* The items are known to be values, and not too deep. */
+/* The items are known to be values, and not too deep, and the form fits. */
 static int
 make_tuple(struct posh__self *self, const struct posh_value *in,
 	   posh__word *owner)
 {
 	struct posh__box *box;
-	uint64_t hash = posh__tuple_hash_begin(in->size), word, item;
+	uint64_t hash = posh__tuple_hash_begin(in->width, in->size);
+	uint64_t word, item, last = 0;
 	size_t i;
 	int rc;
 
@@ -258,7 +276,7 @@ make_tuple(struct posh__self *self, const struct posh_value *in,
 		return rc;
 	for (i = 0; i < in->size; i++)
 		posh__store(&box->data[i], POSH__EMPTY);
-	end(box, POSH__KIND_BOXTUPLE, 0);
+	end(box, POSH__KIND_BOXTUPLE, in->width);
 	for (i = 0; i < in->size; i++) {
 		if (posh__value_immediate(&in->items[i], &word)) {
 			posh__store(&box->data[i], word);
@@ -268,9 +286,12 @@ make_tuple(struct posh__self *self, const struct posh_value *in,
 				goto fail;
 		}
 		rc = posh__word_hash(self, posh__peek(&box->data[i]), &item);
+		if (rc == 0 && in->width == POSH_FORM_SET && item < last)
+			rc = -EINVAL;
 		if (rc)
 			goto fail;
-		hash = posh__tuple_hash_step(hash, item);
+		hash = posh__tuple_hash_step(in->width, hash, i, item);
+		last = item;
 	}
 	posh__store(&box->hash, hash);
 	POSH_STEP("box.4");

@@ -113,17 +113,58 @@ posh__mix(uint64_t x)
 	return x ^ x >> 32;
 }
 
-/* The hash of a tuple: begin with its length, step for each item. */
+/* The hash of a tuple: begin with its form and length, step for each item. */
 static inline uint64_t
-posh__tuple_hash_begin(size_t n)
+posh__tuple_hash_begin(unsigned form, size_t n)
 {
-	return UINT64_C(0x9e3779b97f4a7c15) ^ n;
+	return UINT64_C(0x9e3779b97f4a7c15) ^ n ^ (uint64_t)form << 56;
 }
 
 static inline uint64_t
-posh__tuple_hash_step(uint64_t acc, uint64_t item)
+posh__tuple_hash_step(unsigned form, uint64_t acc, size_t i, uint64_t item)
 {
+	if (form == POSH_FORM_LIKE)
+		return i == 1 ? item : acc;
 	return posh__mix(acc + item);
+}
+
+/* Are the items of a stored set in order? */
+bool posh__sorted(struct posh__self *self, const posh__word *slot, uint64_t n);
+
+/* How many items a tuple of that form may have. */
+static inline bool
+posh__form_fits(unsigned form, uint64_t n)
+{
+	switch (form) {
+	case POSH_FORM_TYPED:
+		return n == 2;
+	case POSH_FORM_LIKE:
+		return n == 2 || n == 3;
+	default:
+		return form <= POSH_FORM_SET;
+	}
+}
+
+/* Are there items, as many as the form has, and is its class a text? */
+static inline bool
+posh__tuple_fits(const struct posh_value *in)
+{
+	if ((!in->items && in->size) || !posh__form_fits(in->width, in->size))
+		return false;
+	return in->width == POSH_FORM_PLAIN || in->width == POSH_FORM_SET ||
+	       in->items->type == POSH_STR || in->items->type == POSH_UTF8;
+}
+
+/* What an input is equal to: itself, or what it is like.  NULL: malformed. */
+static inline const struct posh_value *
+posh__input_like(const struct posh_value *in)
+{
+	while (in->type == POSH_TUPLE && in->width == POSH_FORM_LIKE) {
+		if (!posh__tuple_fits(in))
+			return NULL;
+		in = &in->items[1];
+	}
+	return in;
 }
 
 /* box.c */
@@ -139,10 +180,20 @@ struct posh__view {
 /* Look at the box of this handle: 0 or -EAGAIN. */
 int posh__box_view(struct posh_heap *h, uint64_t handle, struct posh__view *v);
 
-/* The slots of a stored tuple, boxed or an object: 1, 0: it is none, or
- * -EAGAIN. */
+/* The slots of a stored tuple, boxed or an object. */
+struct posh__items {
+	const posh__word *slot;
+	uint64_t n; /* fits the form */
+	unsigned form;
+};
+
+/* Look at a stored tuple: 1, 0: it is none, or -EAGAIN. */
 int posh__items_view(struct posh_heap *h, uint64_t value,
-		     const posh__word **slot, uint64_t *n);
+		     struct posh__items *out);
+
+/* The same, having put in the place of *value what it is like: *out is of no
+ * POSH_FORM_LIKE. */
+int posh__unlike(struct posh_heap *h, uint64_t *value, struct posh__items *out);
 
 /* Make a box for an input that is not immediate, as posh__value_encode: a
  * text, bytes, a number, or a tuple of such. */

@@ -42,6 +42,10 @@ void posh__check_mutex(struct posh__check *c, const posh__half *w,
 void posh__check_box(struct posh__check *c, uint64_t box);
 void posh__check_value(struct posh__check *c, uint64_t block, uint64_t value);
 
+/* What is wrong with the form of a tuple, or NULL; all n slots are there. */
+const char *posh__form_wrong(struct posh__check *c, unsigned form,
+			     const posh__word *slot, uint64_t n);
+
 /* checkobjects.c: a live block of these kinds; and the objects that are always
  * there. */
 void posh__check_object(struct posh__check *c, uint64_t object);

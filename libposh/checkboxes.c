@@ -23,17 +23,17 @@ kind_of(struct posh_heap *h, uint64_t block)
 static bool
 too_deep(struct posh__check *c, uint64_t value, int depth)
 {
-	const posh__word *slot;
-	uint64_t n, i;
+	struct posh__items t;
+	uint64_t i;
 
 	if (POSH__TAG(value) != POSH__TAG_BOX ||
-	    posh__items_view(c->self->h, value, &slot, &n) != 1)
+	    posh__items_view(c->self->h, value, &t) != 1)
 		return false;
 	if (depth >= POSH__DEPTH || !c->budget)
 		return true;
 	c->budget--;
-	for (i = 0; i < n; i++)
-		if (too_deep(c, posh__load(&slot[i]), depth + 1))
+	for (i = 0; i < t.n; i++)
+		if (too_deep(c, posh__load(&t.slot[i]), depth + 1))
 			return true;
 	return false;
 }
@@ -145,12 +145,33 @@ complex_wrong(const struct posh__view *v, const struct posh__number *n,
 	return NULL;
 }
 
+const char *
+posh__form_wrong(struct posh__check *c, unsigned form, const posh__word *slot,
+		 uint64_t n)
+{
+	uint64_t cls;
+
+	if (!posh__form_fits(form, n))
+		return "a form that does not fit its length";
+	if (form == POSH_FORM_PLAIN)
+		return NULL;
+	if (form == POSH_FORM_SET)
+		return posh__sorted(c->self, slot, n) ? NULL
+						      : "a set out of order";
+	cls = posh__load(&slot[0]);
+	if (POSH__TAG(cls) != POSH__TAG_TEXT &&
+	    (POSH__TAG(cls) != POSH__TAG_BOX ||
+	     kind_of(c->self->h, POSH__PAYLOAD(cls)) != POSH__KIND_STR))
+		return "a class that is no text";
+	return NULL;
+}
+
 static const char *
 tuple_wrong(struct posh__check *c, const struct posh__view *v, uint64_t *hash)
 {
 	uint64_t i, item;
 
-	*hash = posh__tuple_hash_begin(v->length);
+	*hash = posh__tuple_hash_begin(v->flags, v->length);
 	for (i = 0; i < v->length; i++) {
 		uint64_t value = posh__load(&v->box->data[i]);
 
@@ -163,9 +184,9 @@ tuple_wrong(struct posh__check *c, const struct posh__view *v, uint64_t *hash)
 			return "an item that is no box";
 		if (posh__word_hash(c->self, value, &item))
 			return "an item that makes no sense";
-		*hash = posh__tuple_hash_step(*hash, item);
+		*hash = posh__tuple_hash_step(v->flags, *hash, i, item);
 	}
-	return NULL;
+	return posh__form_wrong(c, v->flags, v->box->data, v->length);
 }
 
 static const char *
@@ -182,14 +203,13 @@ wrong(struct posh__check *c, uint64_t box, uint64_t *hash)
 		return "a lock";
 	if (v.kind == POSH__KIND_STR)
 		return text_wrong(&v, hash);
+	if (v.kind == POSH__KIND_BOXTUPLE)
+		return tuple_wrong(c, &v, hash);
 	if (v.flags)
 		return "wrong flags";
-	switch (v.kind) {
-	case POSH__KIND_BYTES:
+	if (v.kind == POSH__KIND_BYTES) {
 		*hash = posh__bytes_hash((const void *)v.box->data, v.bytes);
 		return NULL;
-	case POSH__KIND_BOXTUPLE:
-		return tuple_wrong(c, &v, hash);
 	}
 	if (posh__number_load(c->self->h, POSH__TAGGED(POSH__TAG_BOX, box),
 			      &n) != 1)

@@ -3,6 +3,7 @@
  * that are always there. */
 #include "config.h"
 
+#include "canon.h"
 #include "check.h"
 #include "dict.h"
 
@@ -250,6 +251,20 @@ check_slots(struct posh__check *c, uint64_t block, posh__word *slot, uint64_t n)
 		posh__check_value(c, block, posh__load(slot));
 }
 
+/* Its first item may be EMPTY: it is being made. */
+static const char *
+check_items(struct posh__check *c, uint64_t tuple, struct posh__tuple *t,
+	    uint64_t n)
+{
+	unsigned form = t->head.flags;
+
+	check_slots(c, tuple, t->slot, n);
+	if (posh__form_fits(form, n) && n &&
+	    posh__load(&t->slot[0]) == POSH__EMPTY)
+		return NULL;
+	return posh__form_wrong(c, form, t->slot, n);
+}
+
 static void
 check_tuple(struct posh__check *c, uint64_t tuple)
 {
@@ -257,12 +272,15 @@ check_tuple(struct posh__check *c, uint64_t tuple)
 	struct posh__tuple *t = posh__at(h, tuple);
 	uint64_t n = posh__load(&t->length),
 		 bytes = posh__block_bytes(h, tuple);
+	const char *what = NULL;
 
 	if (n > bytes || sizeof(*t) + 8 * n > bytes)
 		posh__say(c, "tuple %#llx: %llu items, in %llu bytes",
 			  posh__hex(tuple), posh__hex(n), posh__hex(bytes));
 	else
-		check_slots(c, tuple, t->slot, n);
+		what = check_items(c, tuple, t, n);
+	if (what)
+		posh__say(c, "tuple %#llx has %s", posh__hex(tuple), what);
 	if (posh__load(&t->head.body))
 		posh__say(c, "tuple %#llx has a body", posh__hex(tuple));
 }
@@ -346,7 +364,8 @@ posh__check_object(struct posh__check *c, uint64_t object)
 		return;
 	}
 	posh__check_lock(c, object);
-	if (o->kind != POSH__KIND_INSTANCE && o->flags)
+	if (o->kind != POSH__KIND_INSTANCE && o->kind != POSH__KIND_TUPLE &&
+	    o->flags)
 		posh__say(c, "object %#llx has flags %#x", posh__hex(object),
 			  o->flags);
 	switch (o->kind) {

@@ -72,19 +72,33 @@ equal_text(const struct posh__view *v, const struct posh_value *in)
 
 static int equal(struct walk *w, uint64_t value, const struct posh_value *in);
 
+/* Items of a set that have the same hash are in any order. */
 static int
-equal_tuple(struct walk *w, uint64_t value, const struct posh_value *in)
+set_has(struct walk *w, const struct posh__items *t,
+	const struct posh_value *in)
 {
-	const posh__word *slot;
-	uint64_t n;
-	size_t i;
-	int rc = posh__items_view(w->h, value, &slot, &n);
+	uint64_t i;
+	int rc = 0;
 
-	if (rc == 1)
-		rc = n == in->size && w->depth < POSH__DEPTH;
+	for (i = 0; i < t->n && rc == 0; i++)
+		rc = equal(w, posh__load(&t->slot[i]), in);
+	return rc;
+}
+
+static int
+equal_tuple(struct walk *w, const struct posh__items *t,
+	    const struct posh_value *in)
+{
+	size_t i;
+	int rc = t->n == in->size && t->form == in->width &&
+		 w->depth < POSH__DEPTH;
+
 	w->depth++;
-	for (i = 0; i < in->size && rc == 1; i++)
-		rc = equal(w, posh__load(&slot[i]), &in->items[i]);
+	for (i = 0; i < in->size && rc == 1; i++) {
+		rc = equal(w, posh__load(&t->slot[i]), &in->items[i]);
+		if (rc == 0 && t->form == POSH_FORM_SET)
+			rc = set_has(w, t, &in->items[i]);
+	}
 	w->depth--;
 	return rc;
 }
@@ -137,19 +151,37 @@ boxes_equal(struct walk *w, uint64_t a, uint64_t b)
 
 static int words_equal(struct walk *w, uint64_t a, uint64_t b);
 
+/* As set_has. */
 static int
-tuples_equal(struct walk *w, const posh__word *a, const posh__word *b,
-	     uint64_t n)
+set_has_word(struct walk *w, const struct posh__items *t, uint64_t word)
+{
+	uint64_t i;
+	int rc = 0;
+
+	for (i = 0; i < t->n && rc == 0; i++)
+		rc = words_equal(w, posh__load(&t->slot[i]), word);
+	return rc;
+}
+
+static int
+tuples_equal(struct walk *w, const struct posh__items *a,
+	     const struct posh__items *b)
 {
 	uint64_t i;
 	int rc = 1;
 
-	if (w->depth >= POSH__DEPTH || w->budget == 0)
+	if (a->form != b->form || a->n != b->n || w->depth >= POSH__DEPTH ||
+	    w->budget == 0)
 		return 0;
 	w->budget--;
 	w->depth++;
-	for (i = 0; i < n && rc == 1; i++)
-		rc = words_equal(w, posh__load(&a[i]), posh__load(&b[i]));
+	for (i = 0; i < a->n && rc == 1; i++) {
+		uint64_t word = posh__load(&b->slot[i]);
+
+		rc = words_equal(w, posh__load(&a->slot[i]), word);
+		if (rc == 0 && a->form == POSH_FORM_SET)
+			rc = set_has_word(w, a, word);
+	}
 	w->depth--;
 	return rc;
 }
@@ -157,26 +189,26 @@ tuples_equal(struct walk *w, const posh__word *a, const posh__word *b,
 static int
 words_equal(struct walk *w, uint64_t a, uint64_t b)
 {
-	const posh__word *slot, *other;
+	struct posh__items t, u;
 	struct posh__number p, q;
-	uint64_t n, m;
-	int one, two;
+	int one, two, tuple, other;
 
 	if (a == b)
 		return 1;
+	tuple = posh__unlike(w->h, &a, &t);
+	other = posh__unlike(w->h, &b, &u);
+	if (tuple < 0 || other < 0)
+		return -EAGAIN;
+	if (a == b)
+		return 1;
+	if (tuple || other)
+		return tuple && other ? tuples_equal(w, &t, &u) : 0;
 	one = posh__number_load(w->h, a, &p);
 	two = posh__number_load(w->h, b, &q);
 	if (one < 0 || two < 0)
 		return -EAGAIN;
 	if (one || two)
 		return one && two && posh__number_equal(&p, &q);
-	one = posh__items_view(w->h, a, &slot, &n);
-	two = posh__items_view(w->h, b, &other, &m);
-	if (one < 0 || two < 0)
-		return -EAGAIN;
-	if (one || two)
-		return one && two && n == m ? tuples_equal(w, slot, other, n)
-					    : 0;
 	if (POSH__TAG(a) != POSH__TAG_BOX || POSH__TAG(b) != POSH__TAG_BOX)
 		return 0;
 	return boxes_equal(w, a, b);
@@ -187,22 +219,24 @@ equal_object(struct walk *w, uint64_t value, const struct posh_value *in)
 {
 	uint64_t word =
 		POSH__TAGGED(POSH__TAG_OBJECT, POSH__PAYLOAD(in->object.off));
-	const posh__word *slot;
-	uint64_t n;
 
-	if (value == word)
-		return 1;
-	/* A tuple: it may be equal to another one, or to a box. */
-	if (posh__items_view(w->h, word, &slot, &n) != 1)
-		return 0;
+	/* A tuple may be equal to another one, or to a box. */
 	return words_equal(w, value, word);
 }
 
 static int
 equal(struct walk *w, uint64_t value, const struct posh_value *in)
 {
+	struct posh__items t;
 	uint64_t word;
+	int rc;
 
+	in = posh__input_like(in);
+	if (!in)
+		return 0;
+	rc = posh__unlike(w->h, &value, &t);
+	if (rc < 0)
+		return rc;
 	if (posh__value_immediate(in, &word)) {
 		if (word == value)
 			return 1;
@@ -217,7 +251,7 @@ equal(struct walk *w, uint64_t value, const struct posh_value *in)
 	case POSH_BYTES:
 		return equal_box(w, value, in);
 	case POSH_TUPLE:
-		return equal_tuple(w, value, in);
+		return rc == 1 ? equal_tuple(w, &t, in) : 0;
 	case POSH_OBJECT:
 		return equal_object(w, value, in);
 	default:

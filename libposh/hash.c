@@ -3,7 +3,8 @@
  *
  * Numbers hash by CPython's numeric hash, texts and bytes by XXH3 of the
  * canonical form with the width as the seed, tuples by their items' hashes
- * (whether they are boxes or objects), other objects by handle.  A value that
+ * (whether they are boxes or objects), other objects by handle; and what is
+ * like another value, as that does.  A value that
  * is stored as an immediate, but no number, hashes by its word: an equal value
  * is always stored as that same word. What no hash function mixes by itself
  * goes through posh__mix.
@@ -12,10 +13,13 @@
  */
 #include "config.h"
 
+#include <stdlib.h>
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "canon.h"
+#include "op.h"
 
 enum { SEED_BYTES = 8 };
 
@@ -113,9 +117,10 @@ leave(struct walk *w, bool outer, uint64_t hash)
 static int hash_word(struct walk *w, uint64_t value, uint64_t *out);
 
 static int
-hash_slots(struct walk *w, const posh__word *slot, uint64_t n, uint64_t *out)
+hash_slots(struct walk *w, const struct posh__items *t, uint64_t *out)
 {
-	uint64_t acc = posh__tuple_hash_begin(n), item = 0, i;
+	uint64_t acc = posh__tuple_hash_begin(t->form, t->n), item = 0, i;
+	uint64_t n = t->n;
 	bool outer = enter(w);
 	int rc = 0;
 
@@ -126,8 +131,8 @@ hash_slots(struct walk *w, const posh__word *slot, uint64_t n, uint64_t *out)
 		w->budget--;
 	}
 	for (i = 0; i < n && rc == 0; i++) {
-		rc = hash_word(w, posh__load(&slot[i]), &item);
-		acc = posh__tuple_hash_step(acc, item);
+		rc = hash_word(w, posh__load(&t->slot[i]), &item);
+		acc = posh__tuple_hash_step(t->form, acc, i, item);
 	}
 	*out = leave(w, outer, acc);
 	return rc;
@@ -136,10 +141,17 @@ hash_slots(struct walk *w, const posh__word *slot, uint64_t n, uint64_t *out)
 static int
 hash_word(struct walk *w, uint64_t value, uint64_t *out)
 {
-	const posh__word *slot;
+	struct posh__items t;
 	struct posh__view v;
-	uint64_t n;
-	int rc;
+	int rc = 0;
+
+	if (POSH__TAG(value) == POSH__TAG_OBJECT) {
+		rc = posh__unlike(w->h, &value, &t);
+		if (rc == 1 && POSH__TAG(value) == POSH__TAG_OBJECT)
+			return hash_slots(w, &t, out);
+		if (rc < 0)
+			return rc;
+	}
 
 	switch (POSH__TAG(value)) {
 	case POSH__TAG_BOX:
@@ -148,12 +160,9 @@ hash_word(struct walk *w, uint64_t value, uint64_t *out)
 			*out = posh__peek(&v.box->hash);
 		return rc;
 	case POSH__TAG_OBJECT:
-		rc = posh__items_view(w->h, value, &slot, &n);
-		if (rc == 1)
-			return hash_slots(w, slot, n, out);
 		w->impure = true;
 		*out = posh__mix(value);
-		return rc;
+		return 0;
 	default:
 		*out = posh__immediate_hash(value);
 		return 0;
@@ -166,17 +175,21 @@ static int hash_input(struct walk *w, const struct posh_value *in,
 static int
 hash_tuple(struct walk *w, const struct posh_value *in, uint64_t *out)
 {
-	uint64_t acc = posh__tuple_hash_begin(in->size), item = 0;
+	uint64_t acc = posh__tuple_hash_begin(in->width, in->size);
+	uint64_t item = 0, last = 0;
 	bool outer;
 	size_t i;
 	int rc = 0;
 
-	if (w->depth >= POSH__DEPTH || (!in->items && in->size))
+	if (w->depth >= POSH__DEPTH || !posh__tuple_fits(in))
 		return -EINVAL;
 	outer = enter(w);
 	for (i = 0; i < in->size && rc == 0; i++) {
 		rc = hash_input(w, &in->items[i], &item);
-		acc = posh__tuple_hash_step(acc, item);
+		acc = posh__tuple_hash_step(in->width, acc, i, item);
+		if (rc == 0 && in->width == POSH_FORM_SET && item < last)
+			rc = -EINVAL;
+		last = item;
 	}
 	*out = leave(w, outer, acc);
 	return rc;
@@ -233,8 +246,10 @@ hash_scalar(const struct posh_value *in, uint64_t *out)
 static int
 hash_input(struct walk *w, const struct posh_value *in, uint64_t *out)
 {
-	int rc = hash_scalar(in, out);
+	int rc;
 
+	in = posh__input_like(in);
+	rc = in ? hash_scalar(in, out) : -EINVAL;
 	if (rc <= 0)
 		return rc;
 	if (in->type == POSH_TUPLE)
@@ -275,4 +290,74 @@ posh__word_hash(struct posh__self *self, uint64_t value, uint64_t *out)
 	struct walk w = walk(self);
 
 	return hash_word(&w, value, out);
+}
+
+/*
+ * The order of a set: by the hashes that its items have as such.
+ */
+
+bool
+posh__sorted(struct posh__self *self, const posh__word *slot, uint64_t n)
+{
+	uint64_t i, item = 0, last = 0;
+
+	for (i = 0; i < n; i++, last = item) {
+		struct walk w = walk(self);
+
+		enter(&w);
+		if (hash_word(&w, posh__load(&slot[i]), &item) || item < last)
+			return false;
+	}
+	return true;
+}
+
+struct hashed {
+	uint64_t hash;
+	struct posh_value v;
+};
+
+static int
+by_hash(const void *a, const void *b)
+{
+	const struct hashed *p = a, *q = b;
+
+	return (p->hash > q->hash) - (p->hash < q->hash);
+}
+
+static int
+sort(struct posh__self *self, struct posh_value *v, size_t n)
+{
+	struct hashed *item = malloc(n * sizeof(*item));
+	size_t i;
+	int rc = 0;
+
+	if (!item)
+		return -ENOMEM;
+	for (i = 0; i < n && rc == 0; i++) {
+		struct walk w = walk(self);
+
+		enter(&w);
+		item[i].v = v[i];
+		rc = hash_input(&w, &v[i], &item[i].hash);
+	}
+	if (rc == 0)
+		qsort(item, n, sizeof(*item), by_hash);
+	for (i = 0; i < n && rc == 0; i++)
+		v[i] = item[i].v;
+	free(item);
+	return rc;
+}
+
+int
+posh_value_sort(posh_heap *h, struct posh_value *v, size_t n)
+{
+	struct posh__self *self;
+	int rc = posh__enter_read(h, &self);
+
+	if (rc)
+		return rc;
+	if (n)
+		rc = sort(self, v, n);
+	posh__leave(self);
+	return rc;
 }

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "canon.h"
 #include "op.h"
 
 /* Clear a new block, and only then say what it is.  Of a blob only the front:
@@ -58,7 +59,8 @@ size_of(struct posh__self *self, const struct posh_value *in)
 	case POSH_KIND_DEQUE:
 		return sizeof(struct posh__deque);
 	case POSH_KIND_TUPLE:
-		if (in->size > UINT32_MAX)
+		if (in->size > UINT32_MAX ||
+		    !posh__form_fits(in->width, in->size))
 			return 0;
 		return sizeof(struct posh__tuple) + 8 * (uint64_t)in->size;
 	case POSH_KIND_INSTANCE:
@@ -115,12 +117,14 @@ posh__object_make(struct posh__self *self, struct posh_value *in,
 {
 	uint64_t bytes = size_of(self, in), b;
 	bool inst = in->kind == POSH_KIND_INSTANCE;
+	unsigned flags = inst                          ? (unsigned)in->size
+			 : in->kind == POSH_KIND_TUPLE ? in->width
+						       : 0;
 	int rc;
 
 	if (!bytes)
 		return -EINVAL;
-	rc = posh__object_born(self, bytes, in->kind,
-			       inst ? (unsigned)in->size : 0, owner);
+	rc = posh__object_born(self, bytes, in->kind, flags, owner);
 	if (rc)
 		return rc;
 	b = POSH__PAYLOAD(posh__peek(owner));
@@ -143,21 +147,25 @@ posh__object_make(struct posh__self *self, struct posh_value *in,
 }
 
 int
-posh__tuple_make(struct posh__self *self, struct posh_value *v, size_t n,
+posh__tuple_make(struct posh__self *self, const struct posh_value *in,
 		 posh__word *owner)
 {
-	struct posh_value in = {.type = POSH_NEW, .kind = POSH_KIND_TUPLE};
+	struct posh_value make = {
+		.type = POSH_NEW, .width = in->width, .kind = POSH_KIND_TUPLE};
 	struct posh__tuple *t;
 	size_t i;
 	int rc;
 
-	in.size = n;
-	rc = posh__object_make(self, &in, owner);
+	make.size = in->size;
+	rc = posh__object_make(self, &make, owner);
 	if (rc)
 		return rc;
-	t = posh__at(self->h, in.object.off);
-	for (i = 0; i < n && rc == 0; i++)
-		rc = posh__value_encode(self, &v[i], &t->slot[i]);
+	t = posh__at(self->h, make.object.off);
+	for (i = 0; i < in->size && rc == 0; i++)
+		rc = posh__value_encode(self, &in->items[i], &t->slot[i]);
+	if (rc == 0 && in->width == POSH_FORM_SET &&
+	    !posh__sorted(self, t->slot, in->size))
+		rc = -EINVAL;
 	if (rc)
 		posh__unlink(self, owner);
 	return rc;

@@ -166,7 +166,7 @@ int posh__object_make(struct posh__self *self, struct posh_value *in,
 		      posh__word *owner);
 
 /* A tuple with an object in it. */
-int posh__tuple_make(struct posh__self *self, struct posh_value *v, size_t n,
+int posh__tuple_make(struct posh__self *self, const struct posh_value *in,
 		     posh__word *owner);
 
 /* Read one slot of an object that is protected by its sequence word: see

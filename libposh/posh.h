@@ -254,7 +254,21 @@ enum posh_type {
 			  object is set to its handle, of which the container
 			  owns the only reference.  For an instance, size is
 			  its number of slots and object its class; for a deque
-			  size is its bound + 1, or 0 for none. */
+			  size is its bound + 1, or 0 for none; for a tuple
+			  size is its length and width its form, no set's. */
+};
+
+/* What a tuple stands for: the width of a POSH_TUPLE.  Bindings have other
+ * immutable types so.  A reader that knows no class sees what it is made of.
+ */
+enum posh_form {
+	POSH_FORM_PLAIN = 0, /* a tuple */
+	POSH_FORM_TYPED = 1, /* {class, state}: an immutable value of a class,
+				equal to one of the same class and state */
+	POSH_FORM_LIKE = 2,  /* {class, like} or {class, like, state}: one that
+				is equal to whatever `like` is equal to, so that
+				either finds the other as a key */
+	POSH_FORM_SET = 3,   /* a set that never changes; see posh_value_sort */
 };
 
 enum posh_kind {
@@ -270,7 +284,7 @@ enum posh_kind {
 
 struct posh_value {
 	uint8_t type;  /* enum posh_type */
-	uint8_t width; /* POSH_STR: 1, 2 or 4 */
+	uint8_t width; /* POSH_STR: 1, 2 or 4; POSH_TUPLE: enum posh_form */
 	uint8_t ascii; /* POSH_STR from a read: all ASCII, NUL-terminated */
 	uint8_t kind;  /* POSH_OBJECT, POSH_NEW: enum posh_kind */
 	uint32_t reserved;
@@ -357,6 +371,13 @@ posh_fresh(enum posh_kind kind)
  * buffer that the caller frees, or NULL without memory or if v is no text.
  * Lone surrogates come out as three bytes each.  Since 0.1. */
 POSH_API char *posh_value_utf8(const struct posh_value *v, size_t *bytes);
+
+/* Bring n values, no two of which are equal, into the order that the items of
+ * a POSH_FORM_SET have: by their hashes.  Sets in another order are malformed.
+ *   -EINVAL  a value is malformed, or POSH_NEW
+ *   -ENOMEM  there is no private memory
+ * Since 0.1. */
+POSH_API int posh_value_sort(posh_heap *h, struct posh_value *v, size_t n);
 
 /*
  * OBJECTS
@@ -668,9 +689,12 @@ POSH_API int64_t posh_dict_snapshot(posh_heap *h, posh_handle o,
 
 /* Make a tuple that is an object, also if there is no object in it.  The
  * caller owns a hold.  Errors as with lists.  Since 0.1. */
-POSH_API int posh_tuple_new(posh_heap *h, struct posh_value *v, size_t n,
-			    posh_handle *out);
+POSH_API int posh_tuple_new(posh_heap *h, enum posh_form form,
+			    struct posh_value *v, size_t n, posh_handle *out);
 POSH_API int64_t posh_tuple_len(posh_heap *h, posh_handle o);
+
+/* Return what the tuple stands for: an enum posh_form.  Since 0.1. */
+POSH_API int posh_tuple_form(posh_heap *h, posh_handle o);
 
 /* Read element i.
  *   -ERANGE
@@ -679,11 +703,9 @@ POSH_API int posh_tuple_get(posh_heap *h, posh_handle o, size_t i,
 			    struct posh_value *out);
 
 /* Set element i of a tuple that was made with POSH_NEW (its size) or without
- * elements.  To read one that is not set is -EUCLEAN: nobody else should see
- * the tuple yet.
- *   -EEXIST  it was set already
- *   -ERANGE
- * Since 0.1. */
+ * elements, and is no set.  To read one that is not set is -EUCLEAN: nobody
+ * else should see the tuple yet. -EEXIST  it was set already -ERANGE Since 0.1.
+ */
 POSH_API int posh_tuple_init(posh_heap *h, posh_handle o, size_t i,
 			     struct posh_value *v);
 

@@ -4,6 +4,7 @@
  * follow its slots. */
 #include "config.h"
 
+#include "canon.h"
 #include "op.h"
 
 static int
@@ -16,13 +17,29 @@ tuple_at(posh_heap *h, posh_handle o, struct posh__tuple **out)
 		return rc;
 	*out = posh__at(h, o.off);
 	n = posh__load(&(*out)->length);
-	return n <= UINT32_MAX && posh__inside(h, o.off, sizeof(**out) + 8 * n)
+	return n <= UINT32_MAX &&
+			       posh__inside(h, o.off, sizeof(**out) + 8 * n) &&
+			       posh__form_fits((*out)->head.flags, n)
 		       ? 0
 		       : -EUCLEAN;
 }
 
+/* May it have these items?  A set has all from the beginning. */
+static bool
+fits(enum posh_form form, struct posh_value *v, size_t n)
+{
+	struct posh_value in = {.type = POSH_TUPLE, .width = (uint8_t)form};
+
+	in.size = n;
+	in.items = v;
+	if (v || form == POSH_FORM_SET)
+		return posh__tuple_fits(&in);
+	return posh__form_fits(form, n);
+}
+
 int
-posh_tuple_new(posh_heap *h, struct posh_value *v, size_t n, posh_handle *out)
+posh_tuple_new(posh_heap *h, enum posh_form form, struct posh_value *v,
+	       size_t n, posh_handle *out)
 {
 	struct posh__self *self;
 	struct posh__tuple *t;
@@ -34,15 +51,20 @@ posh_tuple_new(posh_heap *h, struct posh_value *v, size_t n, posh_handle *out)
 		return rc;
 	if (n > UINT32_MAX)
 		rc = -ENOMEM;
+	else if (!fits(form, v, n))
+		rc = -EINVAL;
 	if (rc == 0)
 		rc = posh__object_new(self, sizeof(*t) + 8 * (uint64_t)n,
-				      POSH__KIND_TUPLE, 0, &b);
+				      POSH__KIND_TUPLE, form, &b);
 	if (rc == 0) {
 		posh__hold_confirm(self, b);
 		t = posh__at(h, b);
 		posh__store(&t->length, n);
 		for (i = 0; v && i < n && rc == 0; i++)
 			rc = posh__value_encode(self, &v[i], &t->slot[i]);
+		if (rc == 0 && form == POSH_FORM_SET &&
+		    !posh__sorted(self, t->slot, n))
+			rc = -EINVAL;
 		if (rc)
 			posh__drop(self, b);
 		else
@@ -67,6 +89,22 @@ posh_tuple_len(posh_heap *h, posh_handle o)
 		n = (int64_t)posh__load(&t->length);
 	posh__leave(self);
 	return rc ? rc : n;
+}
+
+int
+posh_tuple_form(posh_heap *h, posh_handle o)
+{
+	struct posh__self *self;
+	struct posh__tuple *t;
+	int rc = posh__enter_read(h, &self);
+
+	if (rc)
+		return rc;
+	rc = tuple_at(h, o, &t);
+	if (rc == 0)
+		rc = t->head.flags;
+	posh__leave(self);
+	return rc;
 }
 
 struct get {
@@ -103,6 +141,15 @@ posh_tuple_get(posh_heap *h, posh_handle o, size_t i, struct posh_value *out)
 	return rc;
 }
 
+/* May item i be this one, of a tuple of that form? */
+static bool
+may_be(unsigned form, size_t i, const struct posh_value *v)
+{
+	return form == POSH_FORM_PLAIN ||
+	       (form != POSH_FORM_SET &&
+		(i || v->type == POSH_STR || v->type == POSH_UTF8));
+}
+
 int
 posh_tuple_init(posh_heap *h, posh_handle o, size_t i, struct posh_value *v)
 {
@@ -115,6 +162,8 @@ posh_tuple_init(posh_heap *h, posh_handle o, size_t i, struct posh_value *v)
 	rc = tuple_at(h, o, &t);
 	if (rc == 0 && i >= posh__load(&t->length))
 		rc = -ERANGE;
+	if (rc == 0 && !may_be(t->head.flags, i, v))
+		rc = -EINVAL;
 	if (rc == 0)
 		rc = posh__value_encode(self, v, &self->t->val[0]);
 	if (rc == 0)

@@ -15,7 +15,7 @@ has_object(const struct posh_value *in, int depth)
 		return 1;
 	if (in->type != POSH_TUPLE)
 		return 0;
-	if (depth >= POSH__DEPTH || (!in->items && in->size))
+	if (depth >= POSH__DEPTH || !posh__tuple_fits(in))
 		return -EINVAL;
 	for (i = 0; i < in->size; i++) {
 		rc = has_object(&in->items[i], depth + 1);
@@ -67,8 +67,7 @@ posh__value_encode(struct posh__self *self, struct posh_value *in,
 		if (rc < 0)
 			return rc;
 		if (rc)
-			return posh__tuple_make(self, in->items, in->size,
-						owner);
+			return posh__tuple_make(self, in, owner);
 		return posh__box_make(self, in, owner);
 	default:
 		return posh__box_make(self, in, owner);
@@ -183,6 +182,7 @@ decode_tuple(struct decoding *d, const struct posh__view *v,
 		rc = decode(d, posh__load(&v->box->data[i]), &items[i]);
 	d->depth--;
 	out->type = POSH_TUPLE;
+	out->width = (uint8_t)v->flags;
 	out->size = v->length;
 	out->items = items;
 	return rc;

@@ -59,9 +59,11 @@ posh__is_plain(uint64_t value)
  *   INT    {block, hash, bytes, two's complement low byte first}
  *   COMPLEX {block, hash, 16, bits of re, bits of im}
  *   BOXTUPLE {block, hash, number of slots, slots...}: links boxes only
+ *                                           flags: enum posh_form
  *
  * Equal values are equal words or boxes of one kind with the same payload,
- * but for a number: that may be an int, a float or a complex.
+ * but for a number: that may be an int, a float or a complex; and for what is
+ * like another value (POSH_FORM_LIKE): that is equal where the other one is.
  */
 struct posh__box {
 	struct posh__block block;
@@ -303,8 +305,8 @@ int posh__word_hash(struct posh__self *self, uint64_t value, uint64_t *out);
 uint64_t posh__immediate_hash(uint64_t value); /* no box and no object */
 
 /* tuple.c and object.c: encode a tuple that has objects in it, and POSH_NEW. */
-int posh__tuple_make(struct posh__self *self, struct posh_value *items,
-		     size_t n, posh__word *owner);
+int posh__tuple_make(struct posh__self *self, const struct posh_value *in,
+		     posh__word *owner);
 int posh__object_make(struct posh__self *self, struct posh_value *in,
 		      posh__word *owner);
 

@@ -15,6 +15,7 @@ EXT_SOURCES = \
 	%D%/_posh/dictops.c \
 	%D%/_posh/dictviews.c \
 	%D%/_posh/errors.c \
+	%D%/_posh/form.c \
 	%D%/_posh/heap.c \
 	%D%/_posh/instance.c \
 	%D%/_posh/kindbuffer.c \
@@ -63,7 +64,8 @@ pkgpyexec_PYTHON = \
 	%D%/posh/_policy.py \
 	%D%/posh/_process.py \
 	%D%/posh/_rebase.py \
-	%D%/posh/_ticket.py
+	%D%/posh/_ticket.py \
+	%D%/posh/_values.py
 dist_pkgpyexec_DATA = \
 	%D%/posh/_posh.pyi \
 	%D%/posh/py.typed

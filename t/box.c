@@ -68,6 +68,15 @@ tuple(struct posh_value *items, size_t n)
 }
 
 static struct posh_value
+form(enum posh_form form, struct posh_value *items, size_t n)
+{
+	struct posh_value v = tuple(items, n);
+
+	v.width = (uint8_t)form;
+	return v;
+}
+
+static struct posh_value
 ellipsis(void)
 {
 	struct posh_value v = {.type = POSH_ELLIPSIS};
@@ -156,9 +165,24 @@ test_round_trip(void)
 				    tuple(NULL, 0), tuple(&none, 1)};
 	struct posh_value deep_out[] = {tuple(three_out, 3), posh_bytes("b", 1),
 					tuple(NULL, 0), tuple(&none, 1)};
+	struct posh_value state[] = {str("pkg:Class", 9, 1),
+				     str("the state", 9, 1),
+				     tuple(three_out, 3)};
+	struct posh_value inner[] = {str("Other", 5, 1),
+				     form(POSH_FORM_LIKE, state, 3)};
 	struct {
 		struct posh_value in, out;
 	} row[] = {
+		{form(POSH_FORM_TYPED, state, 2),
+		 form(POSH_FORM_TYPED, state, 2)},
+		{form(POSH_FORM_LIKE, state, 2),
+		 form(POSH_FORM_LIKE, state, 2)},
+		{form(POSH_FORM_LIKE, state, 3),
+		 form(POSH_FORM_LIKE, state, 3)},
+		{form(POSH_FORM_LIKE, inner, 2),
+		 form(POSH_FORM_LIKE, inner, 2)},
+		{form(POSH_FORM_SET, NULL, 0), form(POSH_FORM_SET, NULL, 0)},
+		{form(POSH_FORM_SET, &none, 1), form(POSH_FORM_SET, &none, 1)},
 		{posh_none(), posh_none()},
 		{posh_bool(true), posh_bool(true)},
 		{posh_bool(false), posh_bool(false)},
@@ -258,6 +282,18 @@ test_keys(void)
 	static const uint16_t wide[] = {'s', 'p', 'a', 'm', 's', 'p', 'a', 'm'};
 	struct posh_value one = posh_int(1), real = posh_float(1);
 	struct posh_value yes = posh_bool(true), text = posh_utf8("1", 1);
+	struct posh_value like[] = {posh_utf8("a:Decimal", 9), posh_float(1),
+				    posh_utf8("1.0", 3)};
+	struct posh_value nested[] = {posh_utf8("b:Other", 7),
+				      form(POSH_FORM_LIKE, like, 3)};
+	struct posh_value name[] = {posh_utf8("c:Name", 6),
+				    posh_utf8("spamspam", 8)};
+	struct posh_value pair[] = {posh_utf8("d:Pair", 6), tuple(&one, 1)};
+	struct posh_value items[] = {form(POSH_FORM_LIKE, like, 2)};
+	struct posh_value ab[] = {posh_int(7), posh_utf8("spam", 4),
+				  posh_utf8("a longer one", 12)};
+	struct posh_value ba[] = {posh_utf8("a longer one", 12), posh_float(7),
+				  posh_utf8("spam", 4)};
 	struct {
 		int line;
 		struct posh_value v;
@@ -267,11 +303,15 @@ test_keys(void)
 		{0, posh_bool(true)},
 		{0, complex_value(1, 0)},
 		{0, bigint("\1", 1)},
+		{0, form(POSH_FORM_LIKE, like, 3)},
+		{0, form(POSH_FORM_LIKE, nested, 2)},
 		{1, posh_utf8("1", 1)},
 		{2, posh_bytes("1", 1)},
 		{3, tuple(&one, 1)},
 		{3, tuple(&real, 1)},
 		{3, tuple(&yes, 1)},
+		{3, form(POSH_FORM_LIKE, pair, 2)},
+		{3, tuple(items, 1)},
 		{4, tuple(&text, 1)},
 		{5, posh_float(0x1p70)},
 		{5, bigint("\0\0\0\0\0\0\0\0\x40", 9)},
@@ -281,6 +321,7 @@ test_keys(void)
 		{8, posh_utf8("spamspam", 8)},
 		{8, str("spamspam", 8, 1)},
 		{8, str(wide, 8, 2)},
+		{8, form(POSH_FORM_LIKE, name, 2)},
 		{9, posh_bytes("spamspam", 8)},
 		{10, posh_float((double)NAN)},
 		{10, posh_float(-(double)NAN)},
@@ -293,11 +334,21 @@ test_keys(void)
 		{15, posh_utf8("", 0)},
 		{16, posh_bytes("", 0)},
 		{17, complex_value(1, 1)},
+		{18, form(POSH_FORM_TYPED, name, 2)},
+		{19, tuple(name, 2)},
+		{20, form(POSH_FORM_TYPED, pair, 2)},
+		{21, form(POSH_FORM_SET, ab, 3)},
+		{21, form(POSH_FORM_SET, ba, 3)},
+		{22, tuple(ab, 3)},
+		{23, form(POSH_FORM_SET, NULL, 0)},
 	};
 	struct posh_value v, out;
 	bool news = true, found = true, gone = true;
 	size_t i;
 
+	ok(posh_value_sort(heap, ab, 3) == 0 &&
+		   posh_value_sort(heap, ba, 3) == 0,
+	   "the items of a set are put in order");
 	posh_dict_clear(heap, dict);
 	for (i = 0; i < COUNT(row); i++) {
 		bool is_new = i == 0 || row[i - 1].line != row[i].line;
@@ -313,7 +364,7 @@ test_keys(void)
 		}
 	ok(news, "a key is new exactly when no equal one is there");
 	ok(found, "and is found in all its forms");
-	ok(posh_dict_len(heap, dict) == 18, "there are as many as lines");
+	ok(posh_dict_len(heap, dict) == 24, "there are as many as lines");
 	for (i = COUNT(row); i-- > 0;) {
 		bool there =
 			i + 1 == COUNT(row) || row[i + 1].line != row[i].line;
@@ -370,6 +421,9 @@ test_malformed(void)
 	struct posh_value bad_item[] = {posh_utf8("good enough", 11),
 					posh_utf8("long and bad \xff", 14)};
 	struct posh_value items[202], spoilt[3];
+	struct posh_value name[] = {posh_utf8("a", 1), posh_int(1), posh_int(2),
+				    posh_int(3)};
+	struct posh_value order[] = {posh_int(1), posh_int(2)}, swap;
 	const struct {
 		struct posh_value v;
 		const char *what;
@@ -387,12 +441,22 @@ test_malformed(void)
 		{tuple(bad_item, 2), "a tuple with such in it"},
 		{tuple(&items[201], 1), "a tuple that is too deep"},
 		{posh_fresh((enum posh_kind)9), "a new object of no kind"},
+		{form((enum posh_form)4, name, 2), "a tuple of no form"},
+		{form(POSH_FORM_TYPED, name, 3), "a class with two states"},
+		{form(POSH_FORM_TYPED, order, 2), "a class that is no text"},
+		{form(POSH_FORM_LIKE, name, 1), "like nothing"},
+		{form(POSH_FORM_LIKE, name, 4), "like too much"},
+		{form(POSH_FORM_SET, order, 2), "a set out of order"},
 		{tuple(spoilt, 3), "objects made, and then such"},
 	};
 	uint64_t before;
 	struct posh_value v, out, key = posh_utf8("key", 3);
 	size_t i;
 
+	posh_value_sort(heap, order, 2);
+	swap = order[0];
+	order[0] = order[1];
+	order[1] = swap;
 	items[0] = posh_int(1);
 	for (i = 1; i < COUNT(items); i++)
 		items[i] = tuple(&items[i - 1], 1);

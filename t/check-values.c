@@ -156,6 +156,33 @@ box_flags(void)
 }
 
 static void
+box_form(void)
+{
+	poke(&box(BOXTUPLE)->block.flags, 2, POSH_FORM_TYPED);
+}
+
+static void
+box_form_length(void)
+{
+	poke(&box(BOXTUPLE)->block.flags, 2, POSH_FORM_LIKE);
+	set(&box(BOXTUPLE)->length, 1);
+}
+
+/* The one of the two orders of the items that is none of a set's. */
+static void
+box_set(void)
+{
+	uint64_t a = box(BOXTUPLE)->data[0], b = box(BOXTUPLE)->data[1];
+	uint64_t inner = ((struct posh__box *)word_at(POSH__PAYLOAD(b)))->hash;
+
+	poke(&box(BOXTUPLE)->block.flags, 2, POSH_FORM_SET);
+	if (posh__immediate_hash(a) < inner) {
+		set(&box(BOXTUPLE)->data[0], b);
+		set(&box(BOXTUPLE)->data[1], a);
+	}
+}
+
+static void
 box_lock(void)
 {
 	poke(&box(BYTES)->block.first, 4, self->name);
@@ -311,6 +338,18 @@ tuple_length(void)
 }
 
 static void
+tuple_form(void)
+{
+	poke(&posh__object(heap, tuple.off)->flags, 2, POSH_FORM_TYPED);
+}
+
+static void
+tuple_no_form(void)
+{
+	poke(&posh__object(heap, tuple.off)->flags, 2, 9);
+}
+
+static void
 tuple_body(void)
 {
 	set(&posh__object(heap, tuple.off)->body, 16);
@@ -432,6 +471,10 @@ static const struct damage damages[] = {
 	{"a complex number of three", box_parts, "another length than"},
 	{"a NaN in a complex number", box_nan, "a float that is none"},
 	{"bytes with a flag", box_flags, "wrong flags"},
+	{"a value whose class is no text", box_form, "a class that is no text"},
+	{"a value of a class without a state", box_form_length,
+	 "a length that does not fit"},
+	{"a set in another order", box_set, "a set out of order"},
 	{"a box that is locked", box_lock, "has a lock"},
 	{"a tuple with a hole", box_item, "an item that is EMPTY"},
 	{"a boxed tuple with an object", box_item_object, "has an object"},
@@ -456,6 +499,8 @@ static const struct damage damages[] = {
 	{"an entry that the index lacks", dict_index, "is not found"},
 	{"an index of what was deleted", dict_deleted, "names no item"},
 	{"a tuple longer than its block", tuple_length, "90 items, in"},
+	{"a tuple of a class that is none", tuple_form, "a class that is no"},
+	{"a tuple of no form", tuple_no_form, "a form that does not fit"},
 	{"a tuple with a body", tuple_body, "has a body"},
 	{"an instance beyond its block", instance_slots, "60 slots, in"},
 	{"attributes that are no dict", instance_extra, "are no dict"},

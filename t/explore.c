@@ -783,7 +783,7 @@ setup_last_block(posh_heap *o, posh_heap *const *m)
 	other = new_list(o);
 	append(m[1], other, posh_int(0));
 	for (i = 0; i < ROW; i++) {
-		must(posh_tuple_new(m[1], NULL, SLOTS, &t[i]));
+		must(posh_tuple_new(m[1], POSH_FORM_PLAIN, NULL, SLOTS, &t[i]));
 		if (last < 0 && place_in_span(o, t[i]) == 5)
 			last = i;
 	}

@@ -126,12 +126,14 @@ PYTHON_TESTS = \
 	%D%/pyfuzz.py \
 	%D%/pyheap.py \
 	%D%/pyinstance.py \
+	%D%/pykeys.py \
 	%D%/pylist.py \
 	%D%/pymatrix.py \
 	%D%/pynumpy.py \
 	%D%/pypaper.py \
 	%D%/pypolicy.py \
 	%D%/pyproc.py \
+	%D%/pyregister.py \
 	%D%/pyrebase.py \
 	%D%/pyshare.py \
 	%D%/pystorm.py \

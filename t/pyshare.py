@@ -195,7 +195,7 @@ class RefuseTest(unittest.TestCase):
         self.refused({"a": [1, 2, 3, {4}]}, "'set'", "x['a'][3]")
         self.refused([1, (2, {"k": object()})], "x[1][1]['k']")
         self.refused(Node([{5}]), "x.value[0]", "'set'")
-        self.refused({(1, object()): 1}, "'tuple'")
+        self.refused({(1, object()): 1}, "'object'", "key (1, <object")
 
     def test_advice(self):
         """and says what to do"""

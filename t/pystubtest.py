@@ -21,8 +21,8 @@ ALLOWED = r"""
 # typeshed's own declaration of dict.get(), which the stub inherits
 posh\._posh\.SharedDict\.get
 # a name of collections.abc, imported for annotations
-posh\..*\.(Iterable|Callable)\.__class_getitem__
-posh\._(atomic|class|process|builtin|heap)\.(Callable|Iterable)
+posh\..*\.(Iterable|Iterator|Callable)\.__class_getitem__
+posh\._(atomic|class|process|builtin|heap|values)\.(Callable|Iterable|Iterator)
 # C types that are not generic to mypy 1.0; a property called __class__
 posh\._class\._WRAPPERS
 posh\._class\.Attributes\.__class__

@@ -485,15 +485,15 @@ test_circles_of_tuples(void)
 	struct posh_value v;
 	int i;
 
-	posh_tuple_new(h, NULL, 1, &t);
+	posh_tuple_new(h, POSH_FORM_PLAIN, NULL, 1, &t);
 	for (i = 0; i < 3000; i++)
 		posh_list_new(h, &fill[i]);
 	posh_object_drop(h, t);
 	for (i = 0; i < 2; i++) {
 		if (i)
 			posh_list_new(h, &list);
-		posh_tuple_new(h, NULL, 1, &t);
-		posh_tuple_new(h, NULL, 1, &u);
+		posh_tuple_new(h, POSH_FORM_PLAIN, NULL, 1, &t);
+		posh_tuple_new(h, POSH_FORM_PLAIN, NULL, 1, &u);
 		if (!i)
 			posh_list_new(h, &list);
 		v = posh_object(t);
@@ -507,9 +507,9 @@ test_circles_of_tuples(void)
 		posh_object_drop(h, u);
 	}
 	/* Two tuples in a row, the first of which lies lowest. */
-	posh_tuple_new(h, NULL, 1, &t);
+	posh_tuple_new(h, POSH_FORM_PLAIN, NULL, 1, &t);
 	posh_list_new(h, &list);
-	posh_tuple_new(h, NULL, 1, &u);
+	posh_tuple_new(h, POSH_FORM_PLAIN, NULL, 1, &u);
 	v = posh_object(list);
 	posh_tuple_init(h, t, 0, &v);
 	v = posh_object(u);

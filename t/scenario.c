@@ -75,6 +75,28 @@ set_tuple(struct world *w)
 	CALL(list_set)(w->h, w->list, 0, &v);
 }
 
+/* A value of a class, and a set with an object in it, which is a key too. */
+static void
+set_forms(struct world *w)
+{
+	struct posh_value state[2] = {text("a class of somebody's"),
+				      text("and its state")};
+	struct posh_value item[3] = {
+		{0}, posh_object(w->own), text("a text in a set")};
+	struct posh_value v = {.type = POSH_TUPLE, .width = POSH_FORM_SET};
+
+	item[0] = (struct posh_value){.type = POSH_TUPLE,
+				      .width = POSH_FORM_TYPED};
+	item[0].size = 2;
+	item[0].items = state;
+	v.size = 3;
+	v.items = item;
+	if (CALL(value_sort)(w->h, item, 3))
+		return;
+	CALL(dict_set)(w->h, w->dict, &v, &v);
+	CALL(list_set)(w->h, w->list, 0, &v);
+}
+
 static void
 append_plain(struct world *w)
 {
@@ -546,7 +568,7 @@ make_and_drop(struct world *w)
 		CALL(object_drop)(w->h, o);
 	if (CALL(instance_new)(w->h, w->cls, 3, &o) == 0)
 		CALL(object_drop)(w->h, o);
-	if (CALL(tuple_new)(w->h, &v, 1, &o) == 0)
+	if (CALL(tuple_new)(w->h, POSH_FORM_PLAIN, &v, 1, &o) == 0)
 		CALL(object_drop)(w->h, o);
 	if (CALL(deque_new)(w->h, 2, &o) == 0) {
 		CALL(deque_append)(w->h, o, &v);
@@ -768,6 +790,7 @@ read_others(struct world *w)
 	CALL(object_hold)(w->h, t.object);
 	CALL(object_kind)(w->h, t.object);
 	CALL(tuple_len)(w->h, t.object);
+	CALL(tuple_form)(w->h, t.object);
 	if (CALL(tuple_get)(w->h, t.object, 0, &v) == 0) {
 		s = CALL(value_utf8)(&v, NULL);
 		free(s);
@@ -966,6 +989,7 @@ const struct scenario scenarios[] = {
 	{"a text over a text", set_text, 0, NULL},
 	{"an object over an object", set_object, 0, NULL},
 	{"a tuple with an object, then one without", set_tuple, MANY, NULL},
+	{"a set with an object and a value of a class", set_forms, MANY, NULL},
 	{"append a plain value", append_plain, 0, NULL},
 	{"append a text", scenario_append, 0, NULL},
 	{"append, and the body grows", scenario_append, 0, prepare_full_list},

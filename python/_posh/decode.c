@@ -4,10 +4,10 @@
  * A read returns text and the like in a buffer of the thread, which the
  * thread's next call to libposh overwrites.  Two things could make that
  * call in the middle of decoding: wrapping an object (which may import its
- * class) and a garbage collection (which may run finalizers).  So arrays
- * are decoded in two passes, objects last, and collections are held off
- * while tuples are made: of all that is not an object, only they are known
- * to the collector.
+ * class), building a value of another type (form.c), and a garbage collection
+ * (which may run finalizers).  So arrays are decoded in two passes, objects
+ * and forms last, and collections are held off while tuples are made: of all
+ * that is not an object, only they are known to the collector.
  */
 #include "module.h"
 
@@ -157,6 +157,8 @@ decode_big(const struct posh_value *v)
 	return x;
 }
 
+static PyObject *decode(heap_object *heap, const struct posh_value *v);
+
 /* The elements of a tuple that is a value are values too. */
 static PyObject *
 decode_tuple(heap_object *heap, const struct posh_value *v)
@@ -171,7 +173,7 @@ decode_tuple(heap_object *heap, const struct posh_value *v)
 	token = decode_begin();
 	t = PyTuple_New((Py_ssize_t)v->size);
 	for (i = 0; t && i < v->size; i++) {
-		x = value_decode(heap, &v->items[i]);
+		x = decode(heap, &v->items[i]);
 		if (x)
 			PyTuple_SET_ITEM(t, (Py_ssize_t)i, x);
 		else
@@ -179,11 +181,14 @@ decode_tuple(heap_object *heap, const struct posh_value *v)
 	}
 	decode_end(token);
 	Py_LeaveRecursiveCall();
+	if (t && v->width != POSH_FORM_PLAIN)
+		return form_wrap(v->width, t);
 	return t;
 }
 
-PyObject *
-value_decode(heap_object *heap, const struct posh_value *v)
+/* What has a form becomes a Form. */
+static PyObject *
+decode(heap_object *heap, const struct posh_value *v)
 {
 	switch ((enum posh_type)v->type) {
 	case POSH_NONE:
@@ -215,6 +220,16 @@ value_decode(heap_object *heap, const struct posh_value *v)
 	return error_set(heap->state, -EUCLEAN);
 }
 
+PyObject *
+value_decode(heap_object *heap, const struct posh_value *v)
+{
+	PyObject *x = decode(heap, v);
+
+	if (UNLIKELY(x && value_has_form(v)))
+		return form_revive(x);
+	return x;
+}
+
 void
 value_drop_array(heap_object *heap, const struct posh_value *v, size_t n)
 {
@@ -225,36 +240,46 @@ value_drop_array(heap_object *heap, const struct posh_value *v, size_t n)
 			heap_drop(heap, v[i].object);
 }
 
-/* First pass: everything that lies in the buffer.  Returns how many objects
- * are left, or -1. */
-static Py_ssize_t
-decode_scalars(heap_object *heap, const struct posh_value *v, size_t n,
-	       PyObject **out)
+Py_ssize_t
+value_decode_raw(heap_object *heap, struct posh_value *v, size_t n,
+		 PyObject **out)
 {
-	Py_ssize_t objects = 0;
+	Py_ssize_t left = 0;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
 		if (UNLIKELY(v[i].type == POSH_OBJECT)) {
 			out[i] = NULL;
-			objects++;
+			left++;
 			continue;
 		}
-		out[i] = value_decode_fast(heap, &v[i]);
+		if (UNLIKELY(value_has_form(&v[i]))) {
+			out[i] = decode(heap, &v[i]);
+			v[i].type = POSH_NEW;
+			left++;
+		} else {
+			out[i] = value_decode_fast(heap, &v[i]);
+		}
 		if (UNLIKELY(!out[i])) {
 			memset(&out[i], 0, (n - i) * sizeof(*out));
 			return -1;
 		}
 	}
-	return objects;
+	return left;
 }
 
+/* The second pass. */
 static int
 wrap_objects(heap_object *heap, struct posh_value *v, size_t n, PyObject **out)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++) {
+		if (v[i].type == POSH_NEW) {
+			out[i] = form_revive(out[i]);
+			if (!out[i])
+				return -1;
+		}
 		if (v[i].type != POSH_OBJECT)
 			continue;
 		v[i].type = POSH_NONE;
@@ -270,7 +295,7 @@ int
 value_decode_array(heap_object *heap, struct posh_value *v, size_t n,
 		   PyObject **out)
 {
-	Py_ssize_t objects = decode_scalars(heap, v, n, out);
+	Py_ssize_t objects = value_decode_raw(heap, v, n, out);
 	size_t i;
 
 	if (LIKELY(objects == 0))

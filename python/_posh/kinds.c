@@ -28,5 +28,7 @@ kind_of(PyObject *x)
 		return POSH_KIND_TUPLE;
 	if ((PyObject *)Py_TYPE(x) == posh_state->deque)
 		return POSH_KIND_DEQUE;
-	return kind_is_buffer(x) ? POSH_KIND_BUFFER : POSH_KIND_INSTANCE;
+	if (kind_is_buffer(x))
+		return POSH_KIND_BUFFER;
+	return form_known(x) ? POSH_KIND_TUPLE : POSH_KIND_INSTANCE;
 }

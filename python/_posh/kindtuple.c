@@ -1,13 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /* kindtuple.c - what share() and unshare() do with tuples that have objects in
- * them, and how those are read: as plain tuples, whose items are proxies. */
+ * them, and how those are read: as plain tuples, whose items are proxies; or as
+ * what they stand for (form.c). */
 #include "sharing.h"
 
+/* A set is made at once: its items are keys. */
 static enum outcome
-tuple_fresh(sharer *Py_UNUSED(s), PyObject *x, struct posh_value *v)
+tuple_fresh(sharer *s, PyObject *x, struct posh_value *v)
 {
+	form_object *f;
+	unsigned form = POSH_FORM_PLAIN;
+	size_t n;
+	if (PyTuple_CheckExact(x)) {
+		n = (size_t)PyTuple_GET_SIZE(x);
+	} else {
+		f = form_of(x);
+		if (!f)
+			return FAILED;
+		form = f->form;
+		n = (size_t)PyTuple_GET_SIZE(f->items);
+		Py_DECREF((PyObject *)f);
+	}
+	if (form == POSH_FORM_SET)
+		return sharer_add_parts(s, x, v);
 	*v = posh_fresh(POSH_KIND_TUPLE);
-	v->size = (size_t)PyTuple_GET_SIZE(x);
+	v->size = n;
+	v->width = (uint8_t)form;
 	return ADDED;
 }
 
@@ -29,8 +47,21 @@ tuple_make(heap_object *heap, struct posh_value *v, posh_handle *o)
 }
 
 static int
+fill_form(sharer *s, PyObject *x, posh_handle o)
+{
+	form_object *f = form_of(x);
+	int rc = -1;
+	if (f)
+		rc = kind_tuple.fill(s, f->items, o);
+	Py_XDECREF((PyObject *)f);
+	return rc;
+}
+
+static int
 fill_tuple(sharer *s, PyObject *x, posh_handle o)
 {
+	if (!PyTuple_CheckExact(x))
+		return fill_form(s, x, o);
 	for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(x); i++) {
 		int rc;
 		if (sharer_add(s, PyTuple_GET_ITEM(x, i)) != ADDED)
@@ -46,6 +77,7 @@ fill_tuple(sharer *s, PyObject *x, posh_handle o)
 static PyObject *
 tuple_read(heap_object *heap, posh_handle o)
 {
+	int form;
 	int64_t n;
 	struct posh_value v;
 	PyObject *t;
@@ -54,8 +86,9 @@ tuple_read(heap_object *heap, posh_handle o)
 	int rc;
 
 	CALL(n, posh_tuple_len(heap->h, o));
-	if (n < 0)
-		return error_set(heap->state, n);
+	CALL(form, posh_tuple_form(heap->h, o));
+	if (n < 0 || form < 0)
+		return error_set(heap->state, n < 0 ? n : form);
 	t = PyTuple_New((Py_ssize_t)n);
 	for (i = 0; t && i < n; i++) {
 		CALL(rc, posh_tuple_get(heap->h, o, (size_t)i, &v));
@@ -65,7 +98,7 @@ tuple_read(heap_object *heap, posh_handle o)
 		else
 			Py_CLEAR(t);
 	}
-	return t;
+	return t ? form_build((unsigned)form, t) : NULL;
 }
 
 static PyObject *
@@ -82,13 +115,49 @@ tuple_wrap(heap_object *heap, posh_handle o)
 	return t;
 }
 
+/* Copy what stands for something else, which is made of its items: the tuples
+ * among them are copied at once, too. */
+static PyObject *
+copy_now(copier *c, posh_handle o)
+{
+	Py_ssize_t n = (Py_ssize_t)posh_tuple_len(c->heap->h, o);
+	int form = posh_tuple_form(c->heap->h, o), rc;
+	struct posh_value v;
+	PyObject *t, *x;
+	if (n < 0 || form < 0)
+		return error_set(posh_state, n < 0 ? n : form);
+	if (Py_EnterRecursiveCall(" while copying a tuple"))
+		return NULL;
+	t = PyTuple_New(n);
+	for (Py_ssize_t i = 0; t && i < n; i++) {
+		CALL(rc, posh_tuple_get(c->heap->h, o, (size_t)i, &v));
+		if (rc < 0) {
+			x = error_set(posh_state, rc);
+		} else if (v.type == POSH_OBJECT && v.kind == POSH_KIND_TUPLE) {
+			x = copy_now(c, v.object);
+			heap_drop(c->heap, v.object);
+		} else {
+			x = copier_copy(c, &v);
+		}
+		if (x)
+			PyTuple_SET_ITEM(t, i, x);
+		else
+			Py_CLEAR(t);
+	}
+	Py_LeaveRecursiveCall();
+	return t ? form_build((unsigned)form, t) : NULL;
+}
+
 static PyObject *
 tuple_empty(copier *c, posh_handle o)
 {
 	Py_ssize_t n = (Py_ssize_t)posh_tuple_len(c->heap->h, o);
+	int form = posh_tuple_form(c->heap->h, o);
 	PyObject *t;
-	if (n < 0)
-		return error_set(posh_state, n);
+	if (n < 0 || form < 0)
+		return error_set(posh_state, n < 0 ? n : form);
+	if (form != POSH_FORM_PLAIN)
+		return copy_now(c, o);
 	t = PyTuple_New(n);
 	for (Py_ssize_t i = 0; t && i < n; i++) {
 		Py_INCREF(Py_None);
@@ -100,6 +169,8 @@ tuple_empty(copier *c, posh_handle o)
 static int
 refill_tuple(copier *c, posh_handle o, PyObject *copy)
 {
+	if (posh_tuple_form(c->heap->h, o) != POSH_FORM_PLAIN)
+		return 0;
 	for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(copy); i++) {
 		struct posh_value v;
 		PyObject *x, *old = PyTuple_GET_ITEM(copy, i);

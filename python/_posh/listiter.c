@@ -80,7 +80,16 @@ iter_dealloc(PyObject *self)
 	Py_DECREF(tp);
 }
 
-/* Decode n values that are no objects, which runs nobody's code: 0 or -1. */
+/* To wrap or to build it may run anything. */
+static inline bool
+comes_alone(const struct posh_value *v)
+{
+	return v->type == POSH_OBJECT ||
+	       (v->type == POSH_TUPLE && value_has_form(v));
+}
+
+/* Decode the first of n values that come together, which runs nobody's code:
+ * 0 or -1. */
 static int
 decode_batch(iter_object *it, heap_object *heap, const struct posh_value *v,
 	     int n)
@@ -90,7 +99,7 @@ decode_batch(iter_object *it, heap_object *heap, const struct posh_value *v,
 	PyObject *x = NULL;
 	int i;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n && !comes_alone(&v[i]); i++) {
 		if (i < used && item[i]) {
 			x = item[i];
 			if (renew(x, &v[i]))
@@ -105,12 +114,13 @@ decode_batch(iter_object *it, heap_object *heap, const struct posh_value *v,
 			return -1;
 		}
 	}
-	it->n = n;
-	it->used = n < used ? used : n;
+	if (i < n)
+		it->size = 1;
+	it->n = i;
+	it->used = i < used ? used : i;
 	return 0;
 }
 
-/* An object comes alone, and wrapping it may run anything. */
 static int
 decode_object(iter_object *it, heap_object *heap, const struct posh_value *v)
 {
@@ -144,16 +154,18 @@ read_batch(iter_object *it, proxy_object *p)
 		return proxy_failed(p, n);
 	drop_batch(it);
 	it->moment.writes = p->writes;
-	if (n == 1 && v[0].type == POSH_OBJECT)
+	if (n > 0 && comes_alone(&v[0])) {
+		it->size = 1;
 		rc = decode_object(it, p->heap, v);
-	else
+	} else {
 		rc = decode_batch(it, p->heap, v, (int)n);
+	}
 	if (rc < 0) {
 		drop_batch(it);
 		return -1;
 	}
 	it->size = it->size * 2 < BATCH ? it->size * 2 : BATCH;
-	return (int)n;
+	return it->n;
 }
 
 /* Give the next item of the batch. */

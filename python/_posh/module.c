@@ -20,7 +20,7 @@ set_hook(module_state *st, PyObject *name, PyObject *value)
 
 	if (!s)
 		return -1;
-	if (!PyCallable_Check(value)) {
+	if (!PyCallable_Check(value) && !PyDict_Check(value)) {
 		PyErr_Format(PyExc_TypeError, "bad value for hook %R", name);
 		return -1;
 	}
@@ -92,10 +92,10 @@ static PyMethodDef functions[] = {
 typedef int (*exec_function)(PyObject *module, module_state *state);
 
 static const exec_function execs[] = {
-	errors_exec,    values_exec,     heap_exec,  proxy_exec,
-	list_exec,      listiter_exec,   dict_exec,  dictiter_exec,
-	dictviews_exec, deque_exec,      share_exec, instance_exec,
-	buffer_exec,    kindbuffer_exec,
+	errors_exec,   values_exec,    form_exec,       heap_exec,
+	proxy_exec,    list_exec,      listiter_exec,   dict_exec,
+	dictiter_exec, dictviews_exec, deque_exec,      share_exec,
+	instance_exec, buffer_exec,    kindbuffer_exec,
 };
 
 static int

@@ -88,6 +88,7 @@ new_ref(PyObject *x)
 	X(PyTypeObject, DictValues)                                            \
 	X(PyTypeObject, DictItems)                                             \
 	X(PyTypeObject, SharedDeque)                                           \
+	X(PyTypeObject, Form)                                                  \
 	X(PyTypeObject, DequeIterator)                                         \
 	X(PyTypeObject, DequeReverseIterator)
 
@@ -99,7 +100,11 @@ new_ref(PyObject *x)
  *   adopt(type)      makes a class shareable if it needs no declaration
  *   refresh(type)    brings the copy of a class up to date
  *   plain_content(x, builtin), fill_plain(x, builtin, content)
- *                    of plain objects that derive from a builtin */
+ *                    of plain objects that derive from a builtin
+ *   codecs           dict: immutable type -> its codec (form.c)
+ *   find_codec(type) puts a codec there, if there is one
+ *   builders         dict: name of a type -> its builder
+ *   find_builder(name) -> the builder of any other class */
 #define STATE_HOOKS(X)                                                         \
 	X(PyObject, default_heap)                                              \
 	X(PyObject, reduce)                                                    \
@@ -108,7 +113,11 @@ new_ref(PyObject *x)
 	X(PyObject, adopt)                                                     \
 	X(PyObject, refresh)                                                   \
 	X(PyObject, plain_content)                                             \
-	X(PyObject, fill_plain)
+	X(PyObject, fill_plain)                                                \
+	X(PyObject, codecs)                                                    \
+	X(PyObject, find_codec)                                                \
+	X(PyObject, builders)                                                  \
+	X(PyObject, find_builder)
 
 /* Methods and constants that values.c and others call, and what the views
  * say they are. */
@@ -418,6 +427,7 @@ struct encoder {
 	char *at, *end;       /* room in the newest chunk */
 	PyObject *memo;     /* for share.c: id -> handle of this call; strong */
 	unsigned depth;     /* of the tuple that was encoded last */
+	bool opaque;        /* something was that only Python can compare */
 	size_t holds, refs; /* how many of: */
 	size_t hold_room, ref_room;
 	posh_handle *hold; /* given back by encoder_clear */
@@ -432,6 +442,7 @@ encoder_init(encoder *e, heap_object *heap)
 	e->at = e->end = NULL;
 	e->memo = NULL;
 	e->depth = 0;
+	e->opaque = false;
 	e->holds = e->refs = e->hold_room = e->ref_room = 0;
 	e->hold = NULL;
 	e->ref = NULL;
@@ -459,8 +470,8 @@ int encoder_keep(encoder *e, PyObject *x);
 /* Encode an immutable value or a proxy: 1.  Return 0 for anything else,
  * with *out untouched: a plain object (also a tuple that has one in it) that
  * share_into would copy.  -1 with an exception; a proxy of another heap is
- * a WrongHeapError.  Runs no code of users.  x must stay alive during the
- * call that takes *out. */
+ * a WrongHeapError.  Runs no code of users but codecs (form.c).  x must stay
+ * alive during the call that takes *out. */
 int value_encode_plain(heap_object *heap, PyObject *x, struct posh_value *out,
 		       encoder *e);
 
@@ -537,6 +548,9 @@ value_encode_scalar(PyObject *x, struct posh_value *out)
 	return false;
 }
 
+/* Bring the items of a frozenset into order: 0 or -1. */
+int value_sort(heap_object *heap, struct posh_value *items, size_t n);
+
 /* Return the Python object of a value that a read gave, a new reference;
  * consumes its hold. */
 PyObject *value_decode(heap_object *heap, const struct posh_value *v);
@@ -570,6 +584,13 @@ value_decode_fast(heap_object *heap, const struct posh_value *v)
 int value_decode_array(heap_object *heap, struct posh_value *v, size_t n,
 		       PyObject **out);
 
+/* The first half of that: what lies in the thread's buffer is decoded, but
+ * objects are not wrapped, and what has a form is not built: v[i] is marked
+ * POSH_NEW, and out[i] to be revived.  Returns how many of either are left, or
+ * -1. */
+Py_ssize_t value_decode_raw(heap_object *heap, struct posh_value *v, size_t n,
+			    PyObject **out);
+
 /* Decode n values into a new list, consuming their holds also on failure. */
 PyObject *value_decode_list(heap_object *heap, struct posh_value *v, size_t n);
 
@@ -580,6 +601,36 @@ void value_drop_array(heap_object *heap, const struct posh_value *v, size_t n);
  * calls libposh while its buffer is in use.  Nests. */
 int decode_begin(void);
 void decode_end(int token);
+
+/*
+ * Immutable values of other types (form.c).
+ */
+
+typedef struct {
+	PyObject_HEAD uint8_t form; /* enum posh_form */
+	bool opaque;                /* compared as only Python knows */
+	PyObject *items;            /* tuple, strong */
+} form_object;
+
+/* Return a Form of the items, which are stolen. */
+PyObject *form_wrap(unsigned form, PyObject *items);
+
+/* Is x of a type that has a codec, a frozenset, or a Form? */
+bool form_known(PyObject *x);
+
+/* Return its Form, new; NULL for others, or with an exception.  Runs a
+ * codec. */
+form_object *form_of(PyObject *x);
+
+/* Return what a form is with these items, a tuple, which is stolen.  Runs a
+ * builder. */
+PyObject *form_build(unsigned form, PyObject *items);
+
+/* Return what was decoded with its Forms built; steals it. */
+PyObject *form_revive(PyObject *x);
+
+/* Is there a form in a value, at any depth? */
+bool value_has_form(const struct posh_value *v);
 
 /*
  * Lists and dicts, for each other and for share.c.
@@ -642,6 +693,7 @@ int dictviews_exec(PyObject *module, module_state *state);
 int buffer_exec(PyObject *module, module_state *state);
 int kindbuffer_exec(PyObject *module, module_state *state);
 int deque_exec(PyObject *module, module_state *state);
+int form_exec(PyObject *module, module_state *state);
 int share_exec(PyObject *module, module_state *state);
 int instance_exec(PyObject *module, module_state *state);
 

@@ -170,6 +170,15 @@ sharer_done(sharer *s, int rc)
 	return 0;
 }
 
+static enum outcome
+key_parts(sharer *s, PyObject *x)
+{
+	if (sharer_add_parts(s, x, &s->v[s->n]) != ADDED)
+		return FAILED;
+	s->made[s->n++] = NULL;
+	return ADDED;
+}
+
 /* A key that is no immutable value: an instance that is equal to itself
  * only.  It is held until the batch is written. */
 static enum outcome
@@ -179,6 +188,8 @@ add_key_object(sharer *s, PyObject *x)
 	struct posh_value *v = &s->v[s->n];
 	posh_handle o;
 	int rc;
+	if (kind_of(x) == POSH_KIND_TUPLE)
+		return key_parts(s, x);
 	if (Py_TYPE(x)->tp_hash != PyBaseObject_Type.tp_hash)
 		return sharer_refuse(s, x, "key");
 	if (m) {
@@ -210,6 +221,50 @@ sharer_add_key(sharer *s, PyObject *key)
 	s->made[s->n] = NULL;
 	s->n += plain > 0;
 	return plain > 0 ? ADDED : FAILED;
+}
+
+/* Each item is in the batch only as long as it takes to make it. */
+static int
+add_items(sharer *s, PyObject *t, struct posh_value *items)
+{
+	for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(t); i++) {
+		if (sharer_add_key(s, PyTuple_GET_ITEM(t, i)) != ADDED)
+			return -1;
+		items[i] = s->v[--s->n];
+	}
+	return 0;
+}
+
+enum outcome
+sharer_add_parts(sharer *s, PyObject *x, struct posh_value *v)
+{
+	form_object *f = NULL;
+	PyObject *t = x;
+	struct posh_value *items;
+	unsigned form = POSH_FORM_PLAIN;
+	size_t n;
+	int rc = -1;
+	if (!PyTuple_CheckExact(x)) {
+		f = form_of(x);
+		if (!f || encoder_keep(&s->values, (PyObject *)f) < 0)
+			return FAILED;
+		t = f->items;
+		form = f->form;
+	}
+	n = (size_t)PyTuple_GET_SIZE(t);
+	items = encoder_alloc(&s->values, n * sizeof(*items));
+	if (!items || Py_EnterRecursiveCall(" while sharing a key"))
+		return FAILED;
+	rc = add_items(s, t, items);
+	Py_LeaveRecursiveCall();
+	if (rc == 0 && form == POSH_FORM_SET)
+		rc = value_sort(s->heap, items, n);
+	if (rc < 0)
+		return FAILED;
+	value_set(v, POSH_TUPLE, n);
+	v->width = (uint8_t)form;
+	v->items = items;
+	return ADDED;
 }
 
 bool
@@ -257,6 +312,22 @@ make_root(sharer *s, struct posh_value *v, encoder *e)
 	return encoder_hold(e, o);
 }
 
+/* A set is made with its items, new objects that are to be filled. */
+static int
+make_set(sharer *s, struct posh_value *v, encoder *e)
+{
+	posh_handle o;
+	int rc;
+	CALL(rc, posh_tuple_new(s->heap->h, v->width, v->items, v->size, &o));
+	if (rc < 0)
+		return error_set(posh_state, rc), -1;
+	*v = posh_object(o);
+	v->kind = POSH_KIND_TUPLE;
+	if (encoder_hold(e, o) < 0)
+		return -1;
+	return fill_all(s);
+}
+
 static int
 share_root(sharer *s, PyObject *x, struct posh_value *out, encoder *e)
 {
@@ -270,6 +341,8 @@ share_root(sharer *s, PyObject *x, struct posh_value *out, encoder *e)
 	}
 	if (kind_table(kind_of(x))->fresh(s, x, out) != ADDED)
 		return -1;
+	if (out->type == POSH_TUPLE)
+		return make_set(s, out, e);
 	if (out->type != POSH_NEW) {
 		out->kind = POSH_KIND_INSTANCE;
 		return 0;

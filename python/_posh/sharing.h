@@ -267,6 +267,10 @@ bool sharer_pending(sharer *s, PyObject *x);
 /* The batch was written (rc >= 0) or not: 0, or -1 with an exception. */
 int sharer_done(sharer *s, int rc);
 
+/* Make a value of immutable parts and new objects: what x, which is known to
+ * form.c or a tuple, is as a key. */
+enum outcome sharer_add_parts(sharer *s, PyObject *x, struct posh_value *v);
+
 /* Raise NotShareableError for x, which is somewhere in the root. */
 enum outcome sharer_refuse(sharer *s, PyObject *x, const char *why);
 
@@ -285,7 +289,7 @@ typedef struct copier {
 } copier;
 
 /* Return a list of n copies, or one copy; consumes the holds. */
-PyObject *copier_list(copier *c, const struct posh_value *v, size_t n);
+PyObject *copier_list(copier *c, struct posh_value *v, size_t n);
 PyObject *copier_copy(copier *c, const struct posh_value *v);
 
 /* Put the items into the dict when all else is done: their hashes may need

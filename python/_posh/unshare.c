@@ -66,17 +66,23 @@ copy_of(copier *c, posh_handle o, enum posh_kind kind)
  */
 
 static int
-decode_plain(copier *c, const struct posh_value *v, size_t n, PyObject **out)
+decode_plain(copier *c, struct posh_value *v, size_t n, PyObject **out)
 {
-	int token = decode_begin(), rc = 0;
-	for (size_t i = 0; i < n && rc == 0; i++) {
-		if (v[i].type == POSH_OBJECT)
-			continue;
-		out[i] = value_decode(c->heap, &v[i]);
-		rc = out[i] ? 0 : -1;
-	}
+	int token = decode_begin();
+	Py_ssize_t rc = value_decode_raw(c->heap, v, n, out);
 	decode_end(token);
-	return rc;
+	return rc < 0 ? -1 : 0;
+}
+
+/* What is not decoded yet. */
+static int
+copy_rest(copier *c, const struct posh_value *v, PyObject **out)
+{
+	if (v->type == POSH_OBJECT)
+		*out = copier_copy(c, v);
+	else if (v->type == POSH_NEW)
+		*out = form_revive(*out);
+	return *out ? 0 : -1;
 }
 
 PyObject *
@@ -88,7 +94,7 @@ copier_copy(copier *c, const struct posh_value *v)
 }
 
 PyObject *
-copier_list(copier *c, const struct posh_value *v, size_t n)
+copier_list(copier *c, struct posh_value *v, size_t n)
 {
 	PyObject *list = PyList_New((Py_ssize_t)n), **out;
 	size_t i = 0;
@@ -97,13 +103,10 @@ copier_list(copier *c, const struct posh_value *v, size_t n)
 		out = ((PyListObject *)list)->ob_item;
 		rc = decode_plain(c, v, n, out);
 	}
-	for (; i < n && rc == 0; i++)
-		if (v[i].type == POSH_OBJECT &&
-		    !(out[i] = copier_copy(c, &v[i]))) {
-			rc = -1;
-			i++;
-			break;
-		}
+	while (i < n && rc == 0) {
+		rc = copy_rest(c, &v[i], &out[i]);
+		i++;
+	}
 	if (rc == 0)
 		return list;
 	if (i < n)
@@ -220,6 +223,23 @@ copy_tuple(PyObject *x)
 	return Py_NewRef(x);
 }
 
+/* So may any other immutable value. */
+static PyObject *
+copy_form(PyObject *x)
+{
+	form_object *f = form_of(x);
+	PyObject *items = f ? copy_tuple(f->items) : NULL, *r = NULL;
+	if (items && items == f->items)
+		r = Py_NewRef(x);
+	else if (items && Py_TYPE(x) == posh_state->Form)
+		r = form_wrap(f->form, Py_NewRef(items));
+	else if (items)
+		r = form_revive(form_wrap(f->form, Py_NewRef(items)));
+	Py_XDECREF(items);
+	Py_XDECREF((PyObject *)f);
+	return r;
+}
+
 /* What vars() of a proxy gave becomes a plain dict. */
 static PyObject *
 copy_attributes(PyObject *x)
@@ -251,6 +271,8 @@ unshare_function(PyObject *Py_UNUSED(module), PyObject *x)
 		return copy_proxy(heap, o, kind, false);
 	if (PyTuple_CheckExact(x))
 		return copy_tuple(x);
+	if (form_known(x))
+		return copy_form(x);
 	if ((PyObject *)Py_TYPE(x) == posh_state->attributes)
 		return copy_attributes(x);
 	return Py_NewRef(x);

@@ -2,9 +2,9 @@
 /* values.c - one half of the bridge between Python objects and struct
  * posh_value: encoding.
  *
- * By value go exact builtins only: a subclass (an IntEnum, a str subclass)
- * has behaviour that a copy would lose.  Everything else is an object:
- * a proxy names its object, and what is no proxy is share.c's business.
+ * By value go exact builtins, and immutable types with a codec (form.c).
+ * Everything else is an object: a proxy names its object, and what is no proxy
+ * is share.c's business.
  */
 #include "module.h"
 
@@ -154,16 +154,27 @@ encode_int(PyObject *x, struct posh_value *out, encoder *e)
 	return 1;
 }
 
+int
+value_sort(heap_object *heap, struct posh_value *items, size_t n)
+{
+	int rc;
+
+	CALL(rc, posh_value_sort(heap->h, items, n));
+	if (rc)
+		error_set(heap->state, rc);
+	return rc ? -1 : 0;
+}
+
 /* A tuple that has an object in it, or is deep, becomes an object, held by
  * e. */
 static int
-tuple_object(heap_object *heap, struct posh_value *items, size_t n,
-	     struct posh_value *out, encoder *e)
+tuple_object(heap_object *heap, unsigned form, struct posh_value *items,
+	     size_t n, struct posh_value *out, encoder *e)
 {
 	posh_handle o;
 	int rc;
 
-	CALL(rc, posh_tuple_new(heap->h, items, n, &o));
+	CALL(rc, posh_tuple_new(heap->h, form, items, n, &o));
 	if (rc) {
 		error_set(heap->state, rc);
 		return -1;
@@ -178,17 +189,18 @@ tuple_object(heap_object *heap, struct posh_value *items, size_t n,
 
 enum { MAX_DEPTH = 100 }; /* libposh takes deeper ones as objects only */
 
-/* Encode the elements of a tuple: 1, with e->depth how deep they go, 0 or
- * -1 as value_encode_plain. */
+/* Encode the elements of a tuple: 1, with e->depth how deep they go and
+ * whether any is an object, 0 or -1 as value_encode_plain. */
 static int
 encode_items(heap_object *heap, PyObject *x, struct posh_value *items,
-	     encoder *e)
+	     bool *objects, encoder *e)
 {
 	Py_ssize_t n = PyTuple_GET_SIZE(x);
 	unsigned depth = 0;
 	Py_ssize_t i;
 	int rc;
 
+	*objects = false;
 	for (i = 0; i < n; i++) {
 		e->depth = 0;
 		rc = value_encode_plain(heap, PyTuple_GET_ITEM(x, i), &items[i],
@@ -196,39 +208,60 @@ encode_items(heap_object *heap, PyObject *x, struct posh_value *items,
 		if (rc <= 0)
 			return rc;
 		if (items[i].type == POSH_OBJECT)
-			depth = MAX_DEPTH;
-		else if (e->depth > depth)
+			*objects = true;
+		if (e->depth > depth)
 			depth = e->depth;
 	}
 	e->depth = depth;
 	return 1;
 }
 
+/* Encode a tuple, which stands for something else if it has a form. */
 static int
-encode_tuple(heap_object *heap, PyObject *x, struct posh_value *out, encoder *e)
+encode_tuple(heap_object *heap, unsigned form, PyObject *x,
+	     struct posh_value *out, encoder *e)
 {
 	size_t n = (size_t)PyTuple_GET_SIZE(x);
 	struct posh_value *items = encoder_alloc(e, n * sizeof(*items));
+	bool objects;
 	int rc;
 
 	if (!items)
 		return -1;
 	if (Py_EnterRecursiveCall(" while sharing a tuple"))
 		return -1;
-	rc = encode_items(heap, x, items, e);
+	rc = encode_items(heap, x, items, &objects, e);
 	Py_LeaveRecursiveCall();
 	if (rc <= 0)
 		return rc;
-	if (e->depth >= MAX_DEPTH)
-		return tuple_object(heap, items, n, out, e);
+	if (form == POSH_FORM_SET && (rc = value_sort(heap, items, n)) < 0)
+		return rc;
+	objects |= e->depth >= MAX_DEPTH;
 	e->depth++;
+	if (objects)
+		return tuple_object(heap, form, items, n, out, e);
 	value_set(out, POSH_TUPLE, n);
+	out->width = (uint8_t)form;
 	out->items = items;
 	return 1;
 }
 
+/* Encode an immutable value of another type. */
 static int
-encode_proxy(heap_object *heap, PyObject *x, struct posh_value *out)
+encode_form(heap_object *heap, PyObject *x, struct posh_value *out, encoder *e)
+{
+	form_object *f = form_of(x);
+
+	if (!f)
+		return PyErr_Occurred() ? -1 : 0;
+	if (encoder_keep(e, (PyObject *)f) < 0)
+		return -1;
+	e->opaque |= f->opaque;
+	return encode_tuple(heap, f->form, f->items, out, e);
+}
+
+static int
+encode_proxy(heap_object *heap, PyObject *x, struct posh_value *out, encoder *e)
 {
 	module_state *st = heap->state;
 	heap_object *owner;
@@ -241,6 +274,7 @@ encode_proxy(heap_object *heap, PyObject *x, struct posh_value *out)
 		error_set(st, -EXDEV);
 		return -1;
 	}
+	e->opaque |= Py_TYPE(x)->tp_hash != PyBaseObject_Type.tp_hash;
 	value_set(out, POSH_OBJECT, 0);
 	out->kind = (uint8_t)kind;
 	out->object = o;
@@ -251,8 +285,10 @@ encode_proxy(heap_object *heap, PyObject *x, struct posh_value *out)
 static int
 encode_rare(heap_object *heap, PyObject *x, struct posh_value *out, encoder *e)
 {
+	int rc;
+
 	if (PyTuple_CheckExact(x))
-		return encode_tuple(heap, x, out, e);
+		return encode_tuple(heap, POSH_FORM_PLAIN, x, out, e);
 	if (PyBytes_CheckExact(x)) {
 		value_set(out, POSH_BYTES, (size_t)PyBytes_GET_SIZE(x));
 		out->data = PyBytes_AS_STRING(x);
@@ -268,7 +304,8 @@ encode_rare(heap_object *heap, PyObject *x, struct posh_value *out, encoder *e)
 		value_set(out, POSH_ELLIPSIS, 0);
 		return 1;
 	}
-	return encode_proxy(heap, x, out);
+	rc = encode_proxy(heap, x, out, e);
+	return rc ? rc : encode_form(heap, x, out, e);
 }
 
 int

@@ -46,6 +46,7 @@ from ._class import allow_sharing, default_init, generic_init, shareable
 from ._builtin import nslist
 from ._bytes import SharedArray, SharedBytearray, ndarray, view
 from ._atomic import compare_and_set, incr
+from ._values import register_value
 from ._process import (
     _exit,
     exit,
@@ -105,6 +106,7 @@ __all__ = [
     "ndarray",
     "nslist",
     "reap",
+    "register_value",
     "share",
     "shareable",
     "sleep",

@@ -38,6 +38,7 @@ from ._rebase import (
     fill_plain,
     plain_content,
 )
+from ._values import known, parts, qualified_name
 
 _T = TypeVar("_T")
 
@@ -319,8 +320,6 @@ _HEAPTYPE, _BASETYPE = 1 << 9, 1 << 10
 
 def _check(tp):
     """Raise TypeError if instances of the class can't be shared."""
-    if not isinstance(tp, type):
-        raise TypeError(f"a class was expected, not {tp!r}")
     if type(tp) in _metatypes.values():
         raise TypeError(f"{tp.__qualname__!r} is a shared type itself")
     for cls in tp.__mro__[:-1]:
@@ -486,14 +485,6 @@ def _furnish(shared, tp, info, names, synch, source):
     type.__delattr__(shared, "__slots__")
 
 
-def qualified_name(tp: type) -> str:
-    """Return the name of a class that is the same in all processes."""
-    module = tp.__module__
-    if module == "__mp_main__":
-        module = "__main__"
-    return f"{module}:{tp.__qualname__}"
-
-
 def allow_sharing(
     tp: type,
     init: Callable[[type, Any], Any] | None = None,
@@ -525,10 +516,13 @@ def allow_sharing(
     they have to, which has to make the class shareable as well.
     """
     check_policy(synch)
-    if tp in SHAREABLE:
-        if init is not None or (tp in IMMUTABLE and synch is not MONITOR):
+    if not isinstance(tp, type):
+        raise TypeError(f"a class was expected, not {tp!r}")
+    by_value = tp in IMMUTABLE or known(tp)
+    if tp in SHAREABLE or by_value:
+        if init is not None or (by_value and synch is not MONITOR):
             raise TypeError(f"{tp.__name__!r} is shared in its own way")
-        if tp not in IMMUTABLE:
+        if not by_value:
             set_builtin_policy(tp, synch)
         return
     _check(tp)
@@ -663,25 +657,37 @@ def _children(x):
             for name in _members(cls):
                 if hasattr(x, name):
                     yield f".{name}", getattr(x, name)
+    elif known(type(x)):
+        yield from parts(x)
 
 
 def _path(root, target):
     """Return how target is reached from root, the shortest way."""
+    found = _search(root, lambda x: x is target)
+    if found is None:  # a part of a state, which is made anew each time
+        found = _search(root, lambda x: type(x) is type(target))
+    return found or "x"
+
+
+def _search(root, matches):
+    """Return how the first object that matches is reached, or None."""
+    if matches(root):
+        return "x"
     seen = {id(root)}
+    kept = []  # ids are of living objects
     front = [("x", root)]
     while front:
         following = []
         for path, x in front:
-            if x is target:
-                return path
             for step, item in _children(x):
-                if item is target:
+                if matches(item):
                     return path + step
+                kept.append(item)
                 if id(item) not in seen:
                     seen.add(id(item))
                     following.append((path + step, item))
         front = following
-    return "x"
+    return None
 
 
 _ADVICE = {

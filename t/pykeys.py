@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: MIT
+"""Keys are found by whatever is equal to them, in every process: what str and
+others hash to there, PYTHONHASHSEED, makes no difference."""
+import multiprocessing
+import os
+import unittest
+
+import posh
+
+
+@posh.shareable
+class Dog:
+    pass
+
+
+class Money:
+    """Shared by register_value()."""
+
+    def __init__(self, amount, currency):
+        self.amount = amount
+        self.currency = currency
+
+    def __eq__(self, other):
+        return type(other) is Money and self.pair() == other.pair()
+
+    def __hash__(self):
+        return hash(self.pair())
+
+    def __repr__(self):
+        return f"Money{self.pair()}"
+
+    def pair(self):
+        return self.amount, self.currency
+
+
+posh.register_value(Money, Money.pair, lambda state: Money(*state))
+
+
+#: Each line is a class of equal keys; those of two lines differ.
+LINES = [
+    [None],
+    [...],
+    [NotImplemented],
+    [1, 1.0, True, 1 + 0j],
+    [0, -0.0, False],
+    [1 << 70, float(1 << 70)],
+    [(1 << 70) + 1],
+    [0.5],
+    [2.5j],
+    ["a"],
+    ["a text of some length", "".join(["a text of ", "some length"])],
+    ["Grüße \u20ac \U0001f600"],
+    [b"a"],
+    [b"bytes of some length"],
+    [()],
+    [(1, "a"), (True, "a"), (1.0, "a")],
+    [((1, ("deep", b"b")), 2)],
+    [frozenset()],
+    [frozenset([1, "a", "longer than a word"]), frozenset(["longer than a word", 1.0, "a"])],
+    [frozenset(f"item {i}" for i in range(100))],
+    [frozenset([frozenset(["inner one", 2]), ("pair", 3)])],
+    [(frozenset(["in a tuple", "x"]), 1)],
+    [range(3), range(0, 3, 1)],
+    [range(0), range(5, 2), range(1, 1, 7)],
+    [range(0, 10, 3), range(0, 12, 3)],
+    [range(5, 6), range(5, 9, 50)],
+    [(range(2), "in a tuple")],
+    [Money(5, "EUR")],
+    [Money(5, "a currency with a name")],
+    [(Money(1, "x"), Money(2, "y"))],
+    [frozenset([Money(1, "x"), Money(2, "y")])],
+]
+
+
+def store(d, choose):
+    """Set the value of each key to the number of its line."""
+    for i, line in enumerate(LINES):
+        d[line[choose % len(line)]] = i
+    return len(d)
+
+
+def wrong(d):
+    """Return the keys that are not found, or not as what they were."""
+    out = []
+    there = list(d)
+    for i, line in enumerate(LINES):
+        for key in line:
+            if key not in d or d[key] != i or d.get(key) != i:
+                out.append(f"{key!r} is not found")
+        if there[i] not in line:
+            out.append(f"{line[0]!r} is {there[i]!r}")
+        if type(there[i]) not in map(type, line):
+            out.append(f"{line[0]!r} is a {type(there[i])}")
+    return out
+
+
+def take(d, seed):
+    """Remove all keys, and return those that can't be, and what is left."""
+    if os.environ["PYTHONHASHSEED"] != str(seed):
+        return ["the seed is another one"]
+    out = [line[-1] for line in LINES if d.pop(line[-1], None) is None]
+    return [repr(key) for key in out + list(d)]
+
+
+def run(function, args, results):
+    results.append(function(*args))
+
+
+def spawn(seed, function, *args):
+    """Call a function in a new process with another seed."""
+    results = posh.list()
+    old = os.environ.get("PYTHONHASHSEED")
+    os.environ["PYTHONHASHSEED"] = str(seed)
+    try:
+        process = multiprocessing.get_context("spawn").Process(
+            target=run, args=(function, args, results)
+        )
+        process.start()
+    finally:
+        os.environ.pop("PYTHONHASHSEED")
+        if old is not None:
+            os.environ["PYTHONHASHSEED"] = old
+    process.join()
+    assert process.exitcode == 0, process.exitcode
+    return posh.unshare(results[0])
+
+
+class KeysTest(unittest.TestCase):
+    def test_here(self):
+        """keys are found by what is equal to them"""
+        for choose in range(3):
+            d = posh.dict()
+            self.assertEqual(store(d, choose), len(LINES))
+            self.assertEqual(wrong(d), [])
+            self.assertEqual(wrong(posh.share(posh.unshare(d))), [])
+
+    def test_as_the_builtin(self):
+        """as in a plain dict"""
+        d = {}
+        self.assertEqual(store(d, 1), len(LINES))
+        self.assertEqual(wrong(d), [])
+
+    def test_spawned(self):
+        """what one process stored another one finds, with another seed"""
+        d = posh.dict()
+        self.assertEqual(spawn(1, store, d, 0), len(LINES))
+        self.assertEqual(wrong(d), [])
+        self.assertEqual(spawn(2, wrong, d), [])
+        self.assertEqual(spawn(3, store, d, 1), len(LINES))
+        self.assertEqual(spawn(4, take, d, 4), [])
+        self.assertEqual(len(d), 0)
+        self.assertEqual(posh.default_heap().check(), [])
+
+    def test_objects(self):
+        """objects are keys by identity, in tuples and sets, too"""
+        a, b = posh.share(Dog()), posh.share(Dog())
+        d = posh.dict()
+        keys = [a, b, (a, 1), (b, 1), frozenset([a, b]), frozenset([a]),
+                frozenset([(a, i) for i in range(20)]), ((a, b), "x")]
+        for i, key in enumerate(keys):
+            d[key] = i
+        self.assertEqual(len(d), len(keys))
+        for i, key in enumerate(keys):
+            self.assertEqual(d[key], i)
+        self.assertEqual(d[frozenset([b, a])], 4)
+        self.assertEqual(d[frozenset([(a, 19 - i) for i in range(20)])], 6)
+        self.assertEqual(list(d), keys)
+
+    def test_unhashable(self):
+        """what has no hash is no key"""
+        d = posh.dict({1: 1})
+        for key in ([], {}, ([],), (1, {}), posh.list(), (posh.list(),)):
+            with self.assertRaises(TypeError):
+                d[key]
+            with self.assertRaises(TypeError):
+                d[key] = 1
+            with self.assertRaises(TypeError):
+                key in d
+        self.assertEqual(d, {1: 1})
+
+
+if __name__ == "__main__":
+    import tap
+
+    tap.main()
