@@ -480,9 +480,8 @@ deque_remove(METHOD_ARGS)
 	rc = remove_locked(p, args[0]);
 	proxy_unlock(p);
 	if (rc == 0)
-		PyErr_SetString(PyExc_ValueError,
-				"deque.remove(x): x not in deque");
-	if (rc <= 0)
+		return DEQUE_MISUSE("remove");
+	if (rc < 0)
 		return NULL;
 	Py_RETURN_NONE;
 }
