@@ -134,6 +134,7 @@ PYTHON_TESTS = \
 	%D%/pypolicy.py \
 	%D%/pyproc.py \
 	%D%/pyregister.py \
+	%D%/pyproperty.py \
 	%D%/pyrebase.py \
 	%D%/pyshare.py \
 	%D%/pystorm.py \
@@ -154,6 +155,13 @@ EXTRA_DIST += $(PYTHON_TESTS) %D%/aarch64.sh %D%/cpython.py \
 SOAK_LIMIT = 3600
 soak:
 	POSH_SOAK=1 $(MAKE) $(AM_MAKEFLAGS) check TEST_LIMIT=$(SOAK_LIMIT)
+
+# Generated sequences by the thousand: so many for each type, each way.
+SEQUENCES = 3000
+property:
+	POSH_SEQUENCES=$(SEQUENCES) $(MAKE) $(AM_MAKEFLAGS) check \
+		TESTS=%D%/pyproperty.py TEST_LIMIT=$(SOAK_LIMIT)
+	grep '^# ' %D%/pyproperty.log
 
 # Builds of their own, for another machine or with the compiler's checkers.
 aarch64 sanitize:
