@@ -18,6 +18,7 @@ What can't be shared, such as a list of generators, stays as it is.
 import ast
 import builtins
 import collections
+import enum
 import importlib
 import importlib.util
 import sys
@@ -42,8 +43,15 @@ def share(x):
     return shared
 
 
-#: The classes of the tests that were made shareable.
+#: The names of the modules that were rewritten.
+_loaded = set()
+
+#: The classes of the tests that were to be made shareable, and that were.
+_asked = set()
 declared = set()
+
+#: Exceptions are no objects of theirs, enumerations make none when called.
+_NEVER = (unittest.TestCase, BaseException, enum.Enum)
 
 
 class Thing:
@@ -173,7 +181,6 @@ class _Namespace:
     """What a rewritten module calls."""
 
     def __init__(self, plan):
-        self._plan = plan
         self._makers = {tp: MAKERS[tp] for tp in plan.types}
         self.builtins = dict(vars(builtins))
         for tp in plan.types:
@@ -181,24 +188,19 @@ class _Namespace:
                 self.builtins[tp.__name__] = self._makers[tp]
         for cls in plan.classes:
             self.declare(cls)
-        self.builtins["__build_class__"] = self._build_class
         self.builtins["_posh_share"] = share
         self.builtins["_posh_callee"] = self._callee
 
-    def _build_class(self, body, name, *bases, **kwargs):
-        cls = builtins.__build_class__(body, name, *bases, **kwargs)
-        if not isinstance(cls, type) or issubclass(cls, unittest.TestCase):
-            return cls
-        return self.declare(cls)
-
     def declare(self, cls):
         """Make a class shareable if it can be."""
+        _asked.add(cls)
+        if issubclass(cls, _NEVER):
+            return
         try:
             posh.allow_sharing(cls, name=f"{id(cls)}:{cls.__qualname__}")
             declared.add(cls)
-        except Exception:
+        except (TypeError, ValueError):
             pass
-        return cls
 
     def _callee(self, f):
         """Return what is called in the place of f."""
@@ -207,6 +209,8 @@ class _Namespace:
         if isinstance(f, type):
             if f in self._makers:
                 return self._makers[f]
+            if f not in _asked and f.__module__ in _loaded:
+                self.declare(f)
             if f in declared:
                 return lambda *a, **k: share(f(*a, **k))
         return f
@@ -229,6 +233,7 @@ def load(plan):
     module.__file__ = spec.origin
     module.__package__ = "test"
     module.__dict__["__builtins__"] = names.builtins
+    _loaded.add(name)
     # Where pickle and other tests look for it.
     sys.modules[name] = module
     setattr(importlib.import_module("test"), plan.module, module)

@@ -37,6 +37,15 @@ PLANS = [
         "ByteArrayAsStringTest", "ByteArraySubclassTest",
         "ByteArraySubclassWithSlotsTest"]),
 ]
+#: Nothing to substitute here: each instance that a test makes is shared.
+INSTANCES = [
+    Plan("test_copy", [list, dict], literals=[list, dict]),
+    Plan("test_dataclasses", [list], literals=[list]),
+    Plan("test_enum"),
+]
+
+_INSTANCES = {plan.module for plan in INSTANCES}
+
 if set in cpython.SHARED:
     PLANS.append(Plan("test_set", [set], literals=[set]))
 
@@ -118,11 +127,16 @@ class Report:
 
     def totals(self):
         self.say(f"# {'':16}" + "".join(f"{c:>10}" for c in self.COLUMNS))
-        sums = collections.Counter()
-        for module, count in self.counts.items():
-            sums.update(count)
-            self._row(module, count)
-        self._row("total", sums)
+        for title, modules in (
+            ("types", self.counts.keys() - _INSTANCES),
+            ("instances", self.counts.keys() & _INSTANCES),
+        ):
+            sums = collections.Counter()
+            for module in self.counts:
+                if module in modules:
+                    sums.update(self.counts[module])
+                    self._row(module, self.counts[module])
+            self._row(f"all {title}", sums)
         for why in Why:
             self.say(f"# excluded: {self.reasons[why]:4} {why.value}")
         self.say(f"1..{self._lines}")
@@ -184,7 +198,7 @@ def main(only="", word=""):
     report = Report(stream)
     for plan in BASES:
         cpython.load(plan)
-    for plan in PLANS:
+    for plan in PLANS + INSTANCES:
         if not only or only == plan.module:
             run(plan, report, word)
     report.totals()
