@@ -232,6 +232,9 @@ def load(plan):
     module = types.ModuleType(name)
     module.__file__ = spec.origin
     module.__package__ = "test"
+    if spec.submodule_search_locations:
+        module.__package__ = name
+        module.__path__ = list(spec.submodule_search_locations)
     module.__dict__["__builtins__"] = names.builtins
     _loaded.add(name)
     # Where pickle and other tests look for it.

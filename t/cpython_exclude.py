@@ -52,6 +52,8 @@ EXCLUDED = {
         Why.DETAIL, "dicts that share keys: the order of __dict__"),
     "test_dict.DictTest.test_splittable_update": (
         Why.DETAIL, "dicts that share keys: the order of __dict__"),
+    "test_dict.DictTest.test_splittable_to_generic_combinedtable": (
+        Why.DETAIL, "a __dict__ with keys that are no strings"),
     "test_dict.DictTest.test_track_dynamic": (
         Why.DETAIL, "gc.is_tracked()"),
     "test_dict.DictTest.test_track_literals": (
@@ -140,6 +142,18 @@ EXCLUDED = {
         Why.PICKLE, "what is unpickled is the same object"),
     "test_dataclasses.TestSlots.test_slots_no_weakref": (
         Why.DETAIL, "every proxy has weak references"),
+    "test_dataclasses.TestCase.test_helper_asdict_builtin_containers": (
+        Why.TYPE, "asdict() looks at type(), which is not list",
+        range(13, 99)),
+    "test_dataclasses.TestFrozen.test_frozen_deepcopy_with_slots": (
+        Why.PICKLE, "a copy does not set attributes one by one"),
+    "test_dataclasses.TestFrozen.test_frozen_empty": (
+        Why.TYPE, "type(self) is cls, in the __setattr__ that it makes",
+        range(12, 99)),
+    "test_dataclasses.TestSlots.test_frozen_slots_pickle_custom_state": (
+        Why.PICKLE, "__getstate__ is not called"),
+    "test_dataclasses.TestMakeDataclass.test_cannot_be_pickled": (
+        Why.PICKLE, "only references are pickled"),
 }
 
 #: No reason in the enum would be true of these: they are not excluded, but
@@ -155,6 +169,8 @@ OPEN = {
         "share instances of subclasses of int",
     "test_dict.DictTest.test_fromkeys_operator_modifying_set_operand":
         "share instances of subclasses of int",
+    "test_dict.DictTest.test_store_evilattr":
+        "share the live __dict__ of an object",
     "test_dict.DictTest.test_str_nonstr":
         "share instances of subclasses of str",
 }

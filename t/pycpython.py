@@ -5,7 +5,9 @@
     t/pycpython.py test_list pop    those of a module whose name has "pop"
 
 One line of TAP for each test that shared something; cpython_exclude.py says
-which can't pass, and why: if one of these passes, that is a failure.
+which can't pass, and why: if one of these passes, that is a failure.  In the
+totals, "objects" were shared, and "refused" were not, since something in them
+is not shareable; "unshared" tests shared nothing.
 """
 import collections
 import faulthandler
@@ -74,7 +76,7 @@ class Report:
     """Print TAP, and count."""
 
     COLUMNS = ("run", "passed", "excluded", "open", "failed", "unshared",
-               "skipped")
+               "skipped", "objects", "refused")
 
     def __init__(self, stream):
         self._out = stream
@@ -95,9 +97,11 @@ class Report:
         for line in text.rstrip().splitlines():
             self.say("# " + line)
 
-    def add(self, name, origin, outcome, shared):
+    def add(self, name, origin, outcome, shared, refused):
         excluded = exclusion(name)
         count = self.counts[origin]
+        count["objects"] += shared
+        count["refused"] += refused
         if outcome.skipped:
             count["skipped"] += 1
             return
@@ -180,9 +184,10 @@ def run(plan, report, word):
         method = getattr(test, test._testMethodName)
         origin = method.__module__.replace("test.", "")
         outcome = Outcome()
-        before = cpython.made
+        made, refused = cpython.made, cpython.refused
         test.run(outcome)
-        report.add(name, origin, outcome, cpython.made - before)
+        report.add(name, origin, outcome, cpython.made - made,
+                   cpython.refused - refused)
 
 
 def main(only="", word=""):
@@ -191,6 +196,9 @@ def main(only="", word=""):
     os.dup2(2, 1)
     faulthandler.enable()
     warnings.simplefilter("ignore")
+    # A plain object is gone as soon as it is shared, and its __del__ finds
+    # variables unbound.
+    sys.unraisablehook = lambda unraisable: None
     if not cpython.available():
         print("1..0 # SKIP no package test: Debian has it in "
               "libpython3-testsuite", file=stream, flush=True)
