@@ -60,6 +60,7 @@ pkgpyexec_PYTHON = \
 	%D%/posh/_bytes.py \
 	%D%/posh/_class.py \
 	%D%/posh/_heap.py \
+	%D%/posh/_known.py \
 	%D%/posh/_numpy.py \
 	%D%/posh/_policy.py \
 	%D%/posh/_process.py \

@@ -125,6 +125,7 @@ PYTHON_TESTS = \
 	%D%/pyexample.py \
 	%D%/pyfuzz.py \
 	%D%/pyheap.py \
+	%D%/pyimmutable.py \
 	%D%/pyinstance.py \
 	%D%/pykeys.py \
 	%D%/pylist.py \

@@ -229,8 +229,12 @@ class DictTest(TwinTest):
         self.pair({big + 1: 1, float(big): 2, -1: 3, -2: 4, 0: 5})
         for key in (big, big + 1, big + 2, -0.0, -1.0, -2 + 0j, False):
             self.do(call("get", key))
-        self.assertRaises(posh.NotShareableError, posh.dict().__setitem__,
-                          Decimal(1), 1)
+        for key in (Decimal(1), Color.RED, 1):
+            p = posh.dict()
+            p[key] = 1
+            for other in (1, 1.0, Decimal("1.0"), Color.RED):
+                self.assertEqual(p.get(other), 1)
+            self.assertIs(type(list(p)[0]), type(key))
 
     def test_objects_as_keys(self):
         p = posh.dict()

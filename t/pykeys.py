@@ -1,9 +1,18 @@
 # SPDX-License-Identifier: MIT
 """Keys are found by whatever is equal to them, in every process: what str and
 others hash to there, PYTHONHASHSEED, makes no difference."""
+import collections
+import datetime
+import enum
 import multiprocessing
 import os
+import pathlib
+import typing
 import unittest
+import uuid
+import zoneinfo
+from decimal import Decimal
+from fractions import Fraction
 
 import posh
 
@@ -36,16 +45,150 @@ class Money:
 posh.register_value(Money, Money.pair, lambda state: Money(*state))
 
 
+Point = collections.namedtuple("Point", "x y")
+
+
+class Row(typing.NamedTuple):
+    number: int
+    name: str = "a name of some length"
+
+
+class Color(enum.Enum):
+    RED = 1
+    CRIMSON = 1
+    BLUE = "blue"
+    MANY = [1, 2]
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 77
+
+
+class Word(str, enum.Enum):
+    YES = "a word of some length"
+
+
+class Bits(enum.Flag):
+    A = 1
+    B = 2
+
+
+class Numbers(enum.IntFlag):
+    A = 8
+    B = 16
+
+
+class Day(datetime.date, enum.Enum):
+    FIRST = 2001, 1, 1
+
+
+class Name(str):
+    pass
+
+
+class Celsius(float):
+    pass
+
+
+class Count(int):
+    pass
+
+
+class Raw(bytes):
+    pass
+
+
+class Pair(tuple):
+    pass
+
+
+class Tags(frozenset):
+    pass
+
+
+class Folded(str):
+    """Compares as it likes."""
+
+    def __eq__(self, other):
+        return isinstance(other, Folded) and self.lower() == other.lower()
+
+    def __hash__(self):
+        return hash(self.lower())
+
+
+def function():
+    pass
+
+
+def attributed(x, **attributes):
+    vars(x).update(attributes)
+    return x
+
+
+UTC = datetime.timezone.utc
+EAST = datetime.timezone(datetime.timedelta(hours=2))
+BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
+SUMMER = datetime.datetime(2020, 7, 1, 14, 30, tzinfo=UTC)
+LATE = datetime.datetime(2020, 10, 25, 2, 30)
+
 #: Each line is a class of equal keys; those of two lines differ.
 LINES = [
     [None],
     [...],
     [NotImplemented],
-    [1, 1.0, True, 1 + 0j],
-    [0, -0.0, False],
-    [1 << 70, float(1 << 70)],
+    [1, 1.0, True, 1 + 0j, Decimal(1), Decimal("1.00"), Fraction(1),
+     Level.LOW, Celsius(1), Count(1)],
+    [0, -0.0, False, Decimal("-0"), Decimal("0E+5000"), Fraction(0)],
+    [1 << 70, float(1 << 70), Decimal(1 << 70), Fraction(1 << 70), Count(1 << 70)],
     [(1 << 70) + 1],
-    [0.5],
+    [0.5, Decimal("0.5"), Decimal("0.500"), Fraction(1, 2), Celsius(0.5)],
+    [Decimal("0.1"), Fraction(1, 10), Decimal("0.10")],
+    [0.1, Decimal(0.1), Fraction(0.1)],
+    [Fraction(1, 3)],
+    [5e-324, Fraction(5e-324)],
+    [Decimal("1E+400"), 10**400, Decimal("10E+399")],
+    [Decimal("1E+5000"), Decimal("10E+4999")],
+    [Decimal("-1E-5000")],
+    [Decimal("Infinity"), float("inf")],
+    [77, Level.HIGH],
+    [24, Numbers.A | Numbers.B],
+    [Bits.A],
+    [Bits.A | Bits.B],
+    [Bits(0)],
+    [Color.RED, Color.CRIMSON],
+    [Color.BLUE],
+    [Color.MANY],
+    [Day.FIRST],
+    ["a word of some length", Word.YES, Name("a word of some length"),
+     attributed(Name("a word of some length"), more=[1])],
+    [Folded("Straight"), Folded("STRAIGHT")],
+    [(Folded("Straight"), 1), (Folded("STRAIGHT"), 1)],
+    [b"raw", Raw(b"raw")],
+    [(1, 2), Point(1, 2), Point(Decimal(1), 2.0), Pair((1, 2))],
+    [Row(5), (5, "a name of some length")],
+    [(Point(1, Color.RED), "x")],
+    [uuid.UUID(int=1 << 100)],
+    [datetime.date(2020, 2, 29)],
+    [datetime.datetime(2020, 2, 29)],
+    [SUMMER, SUMMER.astimezone(EAST), SUMMER.astimezone(BERLIN)],
+    [SUMMER.replace(tzinfo=None), SUMMER.replace(tzinfo=None, fold=1)],
+    [LATE.replace(tzinfo=BERLIN)],
+    [datetime.time(12, 30)],
+    [datetime.time(12, 30, tzinfo=UTC), datetime.time(14, 30, tzinfo=EAST)],
+    [datetime.timedelta(days=1), datetime.timedelta(hours=24)],
+    [UTC, datetime.timezone(datetime.timedelta(0), "other name")],
+    [EAST],
+    [BERLIN],
+    [pathlib.PurePosixPath("a/b"), pathlib.Path("a/b"), pathlib.Path("a//b")],
+    [pathlib.PureWindowsPath("C:/Dir/x"), pathlib.PureWindowsPath("c:\\dir\\X")],
+    [function],
+    [len],
+    [Name],
+    [Color],
+    [int],
+    [type(None)],
+    [(int, function)],
     [2.5j],
     ["a"],
     ["a text of some length", "".join(["a text of ", "some length"])],
@@ -55,7 +198,7 @@ LINES = [
     [()],
     [(1, "a"), (True, "a"), (1.0, "a")],
     [((1, ("deep", b"b")), 2)],
-    [frozenset()],
+    [frozenset(), Tags()],
     [frozenset([1, "a", "longer than a word"]), frozenset(["longer than a word", 1.0, "a"])],
     [frozenset(f"item {i}" for i in range(100))],
     [frozenset([frozenset(["inner one", 2]), ("pair", 3)])],
@@ -65,6 +208,8 @@ LINES = [
     [range(0, 10, 3), range(0, 12, 3)],
     [range(5, 6), range(5, 9, 50)],
     [(range(2), "in a tuple")],
+    [Tags([1, "tag"]), frozenset([Decimal(1), "tag"])],
+    [frozenset([Color.RED, "x", Point(1, 2)]), frozenset([(1, 2), "x", Color.CRIMSON])],
     [Money(5, "EUR")],
     [Money(5, "a currency with a name")],
     [(Money(1, "x"), Money(2, "y"))],
@@ -128,7 +273,7 @@ def spawn(seed, function, *args):
 class KeysTest(unittest.TestCase):
     def test_here(self):
         """keys are found by what is equal to them"""
-        for choose in range(3):
+        for choose in range(10):
             d = posh.dict()
             self.assertEqual(store(d, choose), len(LINES))
             self.assertEqual(wrong(d), [])
@@ -150,6 +295,17 @@ class KeysTest(unittest.TestCase):
         self.assertEqual(spawn(4, take, d, 4), [])
         self.assertEqual(len(d), 0)
         self.assertEqual(posh.default_heap().check(), [])
+
+    def test_every_type(self):
+        """every type of the docs that may be a key is one here"""
+        here = {type(key) for line in LINES for key in line}
+        here |= {cls for tp in here for cls in tp.__mro__}
+        for tp in (*posh._values.codecs, *posh._builtin.IMMUTABLE):
+            if tp.__module__ == Point.__module__ or tp is slice:
+                continue
+            if tp in (pathlib.WindowsPath, datetime.tzinfo):
+                continue
+            self.assertIn(tp, here)
 
     def test_objects(self):
         """objects are keys by identity, in tuples and sets, too"""

@@ -308,6 +308,15 @@ value_decode_array(heap_object *heap, struct posh_value *v, size_t n,
 	return -1;
 }
 
+bool
+value_unknown(void)
+{
+	if (!PyErr_ExceptionMatches(posh_state->ClassNotFoundError))
+		return false;
+	PyErr_Clear();
+	return true;
+}
+
 PyObject *
 value_decode_list(heap_object *heap, struct posh_value *v, size_t n)
 {

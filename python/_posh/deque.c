@@ -800,7 +800,7 @@ read_some(iter_object *it)
 {
 	proxy_object *p = it->p;
 	struct posh_value v[SOME];
-	PyObject *list;
+	uint64_t cursor;
 	int64_t n;
 
 	if (it->list && it->at < PyList_GET_SIZE(it->list))
@@ -810,13 +810,19 @@ read_some(iter_object *it)
 	Py_CLEAR(it->list);
 	it->at = 0;
 	it->moment.writes = p->writes;
-	CALL(n, posh_deque_read(HEAP(p), p->handle, &it->cursor, SOME, 0, v,
-				&it->moment.version));
-	if (n < 0)
-		return proxy_failed(p, n);
-	list = value_decode_list(p->heap, v, (size_t)n);
-	it->list = list;
-	return list ? (Py_ssize_t)n : -1;
+	cursor = it->cursor;
+	for (size_t some = SOME;; some = 1) {
+		it->cursor = cursor;
+		CALL(n, posh_deque_read(HEAP(p), p->handle, &it->cursor, some,
+					0, v, &it->moment.version));
+		if (n < 0)
+			return proxy_failed(p, n);
+		it->list = value_decode_list(p->heap, v, (size_t)n);
+		if (it->list)
+			return (Py_ssize_t)n;
+		if (n == 1 || !value_unknown())
+			return -1;
+	}
 }
 
 /* The next element forwards, or NULL. */

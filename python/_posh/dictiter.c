@@ -117,19 +117,24 @@ read_batch(iter_object *it, proxy_object *p)
 {
 	struct posh_value v[2 * BATCH];
 	posh_handle unused = {0};
+	uint64_t cursor = it->cursor, writes = p->writes;
 	int64_t n = read_items(it, p, v);
-	uint64_t writes = p->writes;
+	int rc;
 
 	if (n < 0)
 		return proxy_failed(p, n);
 	drop_batch(it);
 	if (it->what == VIEW_KEYS)
 		unused = leave_values(v, (size_t)n);
-	if (value_decode_array(p->heap, v, 2 * (size_t)n, it->item) < 0)
-		n = -1;
+	rc = value_decode_array(p->heap, v, 2 * (size_t)n, it->item);
 	if (unused.off)
 		heap_drop(p->heap, unused);
-	if (n < 0)
+	if (rc < 0 && n > 1 && value_unknown()) {
+		it->cursor = cursor;
+		it->size = 1;
+		return read_batch(it, p);
+	}
+	if (rc < 0)
 		return -1;
 	it->moment.writes = writes;
 	it->at = 0;

@@ -4,8 +4,9 @@
  *
  * In a heap each is a tuple with a form (posh.h: enum posh_form) of immutable
  * values; here a Form stands for such a tuple.  A *codec* is a function that
- * returns the Form of an object, a *builder* one that makes an object of the
- * state in a Form; they are Python's (_values.py), and may be anybody's code.
+ * returns the Form of an object, or None if it has none, a *builder* one that
+ * makes an object of what is behind the name in a Form; they are Python's
+ * (_values.py), and may be anybody's code.
  *
  * So nothing is built while what a read returned is still to be decoded: it
  * is decoded to tuples and Forms first, and these are revived afterwards.
@@ -125,6 +126,10 @@ form_of(PyObject *x)
 	Py_INCREF(codec);
 	f = PyObject_CallOneArg(codec, x);
 	Py_DECREF(codec);
+	if (f == Py_None) {
+		Py_DECREF(f);
+		return NULL;
+	}
 	if (f && Py_TYPE(f) != posh_state->Form) {
 		PyErr_SetString(PyExc_TypeError, "a codec returns a Form");
 		Py_CLEAR(f);
@@ -169,8 +174,8 @@ form_build(unsigned form, PyObject *items)
 	} else {
 		f = builder_of(PyTuple_GET_ITEM(items, 0));
 		if (f)
-			x = PyObject_CallOneArg(f,
-						PyTuple_GET_ITEM(items, n - 1));
+			x = PyObject_Vectorcall(f, &PyTuple_GET_ITEM(items, 1),
+						(size_t)n - 1, NULL);
 		Py_XDECREF(f);
 	}
 	Py_DECREF(items);
@@ -179,17 +184,25 @@ form_build(unsigned form, PyObject *items)
 
 /* Revive the items of a tuple that is ours alone. */
 static int
-revive_items(PyObject *t)
+revive_items(unsigned form, PyObject *t)
 {
 	PyObject *x;
 	Py_ssize_t i;
 
 	for (i = 0; i < PyTuple_GET_SIZE(t); i++) {
+		bool is_form;
+
 		x = PyTuple_GET_ITEM(t, i);
-		if (!PyTuple_CheckExact(x) && Py_TYPE(x) != posh_state->Form)
+		is_form = Py_TYPE(x) == posh_state->Form;
+		if (!PyTuple_CheckExact(x) && !is_form)
 			continue;
 		PyTuple_SET_ITEM(t, i, NULL);
-		x = form_revive(x);
+		if (is_form && form_is_key(form, PyTuple_GET_SIZE(t), i)) {
+			Py_DECREF(x);
+			x = Py_NewRef(Py_None);
+		} else {
+			x = form_revive(x);
+		}
 		if (!x)
 			return -1;
 		PyTuple_SET_ITEM(t, i, x);
@@ -213,7 +226,7 @@ form_revive(PyObject *x)
 		Py_DECREF(t);
 		return NULL;
 	}
-	rc = revive_items(t);
+	rc = revive_items(form, t);
 	Py_LeaveRecursiveCall();
 	if (rc < 0) {
 		Py_DECREF(t);

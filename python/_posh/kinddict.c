@@ -19,12 +19,17 @@ dict_make(heap_object *heap, struct posh_value *Py_UNUSED(v), posh_handle *o)
 static enum outcome
 add_item(sharer *s, PyObject *key, PyObject *value)
 {
+	enum outcome rc;
 	if (s->n == 2 * BATCH || sharer_pending(s, key) ||
 	    sharer_pending(s, value))
 		return FULL;
-	if (sharer_add_key(s, key) != ADDED)
-		return FAILED;
-	return sharer_add(s, value) == ADDED ? ADDED : FAILED;
+	rc = sharer_add_key(s, key);
+	if (rc != ADDED)
+		return rc;
+	rc = sharer_add(s, value);
+	if (rc == FULL)
+		s->n--; /* the key comes again */
+	return rc;
 }
 
 static int

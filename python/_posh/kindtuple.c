@@ -16,7 +16,8 @@ tuple_fresh(sharer *s, PyObject *x, struct posh_value *v)
 	} else {
 		f = form_of(x);
 		if (!f)
-			return FAILED;
+			return PyErr_Occurred() ? FAILED
+						: sharer_refuse(s, x, NULL);
 		form = f->form;
 		n = (size_t)PyTuple_GET_SIZE(f->items);
 		Py_DECREF((PyObject *)f);
@@ -53,6 +54,8 @@ fill_form(sharer *s, PyObject *x, posh_handle o)
 	int rc = -1;
 	if (f)
 		rc = kind_tuple.fill(s, f->items, o);
+	else if (!PyErr_Occurred())
+		sharer_refuse(s, x, NULL);
 	Py_XDECREF((PyObject *)f);
 	return rc;
 }
@@ -71,6 +74,19 @@ fill_tuple(sharer *s, PyObject *x, posh_handle o)
 			return -1;
 	}
 	return 0;
+}
+
+/* Is it a tuple with a form?  Then its hold is given back. */
+static bool
+has_form(heap_object *heap, const struct posh_value *v)
+{
+	if (v->type == POSH_TUPLE)
+		return v->width != POSH_FORM_PLAIN;
+	if (v->type != POSH_OBJECT || v->kind != POSH_KIND_TUPLE ||
+	    posh_tuple_form(heap->h, v->object) == POSH_FORM_PLAIN)
+		return false;
+	heap_drop(heap, v->object);
+	return true;
 }
 
 /* Read a tuple that is an object; the caller keeps it held. */
@@ -92,7 +108,13 @@ tuple_read(heap_object *heap, posh_handle o)
 	t = PyTuple_New((Py_ssize_t)n);
 	for (i = 0; t && i < n; i++) {
 		CALL(rc, posh_tuple_get(heap->h, o, (size_t)i, &v));
-		x = rc ? error_set(heap->state, rc) : value_decode(heap, &v);
+		if (rc)
+			x = error_set(heap->state, rc);
+		else if (form_is_key((unsigned)form, n, i) &&
+			 has_form(heap, &v))
+			x = Py_NewRef(Py_None);
+		else
+			x = value_decode(heap, &v);
 		if (x)
 			PyTuple_SET_ITEM(t, (Py_ssize_t)i, x);
 		else
@@ -133,6 +155,9 @@ copy_now(copier *c, posh_handle o)
 		CALL(rc, posh_tuple_get(c->heap->h, o, (size_t)i, &v));
 		if (rc < 0) {
 			x = error_set(posh_state, rc);
+		} else if (form_is_key((unsigned)form, n, i) &&
+			   has_form(c->heap, &v)) {
+			x = Py_NewRef(Py_None);
 		} else if (v.type == POSH_OBJECT && v.kind == POSH_KIND_TUPLE) {
 			x = copy_now(c, v.object);
 			heap_drop(c->heap, v.object);

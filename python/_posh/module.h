@@ -594,6 +594,11 @@ Py_ssize_t value_decode_raw(heap_object *heap, struct posh_value *v, size_t n,
 /* Decode n values into a new list, consuming their holds also on failure. */
 PyObject *value_decode_list(heap_object *heap, struct posh_value *v, size_t n);
 
+/* Was decoding many ended by a class that is unknown here?  Then there is no
+ * exception any more: they are to be read one by one, so that the error comes
+ * in its place. */
+bool value_unknown(void);
+
 /* Give back the holds that came with n values. */
 void value_drop_array(heap_object *heap, const struct posh_value *v, size_t n);
 
@@ -618,13 +623,21 @@ PyObject *form_wrap(unsigned form, PyObject *items);
 /* Is x of a type that has a codec, a frozenset, or a Form? */
 bool form_known(PyObject *x);
 
-/* Return its Form, new; NULL for others, or with an exception.  Runs a
- * codec. */
+/* Return its Form, new; NULL for others and for what a codec declines, or
+ * with an exception.  Runs a codec. */
 form_object *form_of(PyObject *x);
 
 /* Return what a form is with these items, a tuple, which is stolen.  Runs a
  * builder. */
 PyObject *form_build(unsigned form, PyObject *items);
+
+/* Is item i of so many there for comparisons only, if it has a form itself?
+ * Then a builder gets None. */
+static inline bool
+form_is_key(unsigned form, Py_ssize_t n, Py_ssize_t i)
+{
+	return form == POSH_FORM_LIKE && n == 3 && i == 1;
+}
 
 /* Return what was decoded with its Forms built; steals it. */
 PyObject *form_revive(PyObject *x);

@@ -170,11 +170,37 @@ sharer_done(sharer *s, int rc)
 	return 0;
 }
 
+/* Make x as an object of its own, held until the batch is written; it is a
+ * task from now on. */
+static enum outcome
+add_apart(sharer *s, PyObject *x)
+{
+	const struct kind *kind = kind_table(kind_of(x));
+	struct posh_value *v = &s->v[s->n];
+	posh_handle o;
+	int rc;
+	if (kind->fresh(s, x, v) != ADDED)
+		return FAILED;
+	if (v->type == POSH_NEW) {
+		uint8_t what = v->kind;
+		CALL(rc, kind->make(s->heap, v, &o));
+		if (rc < 0)
+			return error_set(posh_state, rc), FAILED;
+		if (encoder_hold(&s->values, o) < 0 || task_add(s, x, o) < 0)
+			return FAILED;
+		*v = posh_object(o);
+		v->kind = what;
+	}
+	s->made[s->n++] = NULL;
+	return ADDED;
+}
+
 static enum outcome
 key_parts(sharer *s, PyObject *x)
 {
-	if (sharer_add_parts(s, x, &s->v[s->n]) != ADDED)
-		return FAILED;
+	enum outcome rc = sharer_add_parts(s, x, &s->v[s->n]);
+	if (rc != ADDED)
+		return rc;
 	s->made[s->n++] = NULL;
 	return ADDED;
 }
@@ -187,29 +213,19 @@ add_key_object(sharer *s, PyObject *x)
 	struct map_entry *m = map_find(&s->memo->map, (uint64_t)(uintptr_t)x);
 	struct posh_value *v = &s->v[s->n];
 	posh_handle o;
-	int rc;
 	if (kind_of(x) == POSH_KIND_TUPLE)
 		return key_parts(s, x);
 	if (Py_TYPE(x)->tp_hash != PyBaseObject_Type.tp_hash)
 		return sharer_refuse(s, x, "key");
+	if (m && !m->value)
+		return FULL;
 	if (m) {
 		o.off = m->value;
 		*v = posh_object(o);
 		s->made[s->n++] = NULL;
 		return ADDED;
 	}
-	if (kind_instance.fresh(s, x, v) != ADDED)
-		return FAILED;
-	if (v->type == POSH_NEW) {
-		CALL(rc, kind_instance.make(s->heap, v, &o));
-		if (rc < 0)
-			return error_set(posh_state, rc), FAILED;
-		if (encoder_hold(&s->values, o) < 0 || task_add(s, x, o) < 0)
-			return FAILED;
-		*v = posh_object(o);
-	}
-	s->made[s->n++] = NULL;
-	return ADDED;
+	return add_apart(s, x);
 }
 
 enum outcome
@@ -223,16 +239,42 @@ sharer_add_key(sharer *s, PyObject *key)
 	return plain > 0 ? ADDED : FAILED;
 }
 
+/* A state that is not what its value is equal to may be anything. */
+static enum outcome
+add_any(sharer *s, PyObject *x)
+{
+	struct posh_value *v = &s->v[s->n];
+	int plain = value_encode_plain(s->heap, x, v, &s->values);
+	struct map_entry *m;
+	posh_handle o;
+	if (plain == 0) {
+		m = map_find(&s->memo->map, (uint64_t)(uintptr_t)x);
+		if (!m)
+			return add_apart(s, x);
+		if (!m->value)
+			return FULL;
+		o.off = m->value;
+		*v = posh_object(o);
+	}
+	s->made[s->n] = NULL;
+	s->n += plain >= 0;
+	return plain >= 0 ? ADDED : FAILED;
+}
+
 /* Each item is in the batch only as long as it takes to make it. */
-static int
-add_items(sharer *s, PyObject *t, struct posh_value *items)
+static enum outcome
+add_items(sharer *s, unsigned form, PyObject *t, struct posh_value *items)
 {
 	for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(t); i++) {
-		if (sharer_add_key(s, PyTuple_GET_ITEM(t, i)) != ADDED)
-			return -1;
+		PyObject *x = PyTuple_GET_ITEM(t, i);
+		bool is_state = form == POSH_FORM_LIKE && i == 2;
+		enum outcome rc =
+			is_state ? add_any(s, x) : sharer_add_key(s, x);
+		if (rc != ADDED)
+			return rc;
 		items[i] = s->v[--s->n];
 	}
-	return 0;
+	return ADDED;
 }
 
 enum outcome
@@ -243,9 +285,11 @@ sharer_add_parts(sharer *s, PyObject *x, struct posh_value *v)
 	struct posh_value *items;
 	unsigned form = POSH_FORM_PLAIN;
 	size_t n;
-	int rc = -1;
+	enum outcome rc;
 	if (!PyTuple_CheckExact(x)) {
 		f = form_of(x);
+		if (!f && !PyErr_Occurred())
+			return sharer_refuse(s, x, NULL);
 		if (!f || encoder_keep(&s->values, (PyObject *)f) < 0)
 			return FAILED;
 		t = f->items;
@@ -255,11 +299,11 @@ sharer_add_parts(sharer *s, PyObject *x, struct posh_value *v)
 	items = encoder_alloc(&s->values, n * sizeof(*items));
 	if (!items || Py_EnterRecursiveCall(" while sharing a key"))
 		return FAILED;
-	rc = add_items(s, t, items);
+	rc = add_items(s, form, t, items);
 	Py_LeaveRecursiveCall();
-	if (rc == 0 && form == POSH_FORM_SET)
-		rc = value_sort(s->heap, items, n);
-	if (rc < 0)
+	if (rc != ADDED)
+		return rc;
+	if (form == POSH_FORM_SET && value_sort(s->heap, items, n) < 0)
 		return FAILED;
 	value_set(v, POSH_TUPLE, n);
 	v->width = (uint8_t)form;

@@ -229,6 +229,8 @@ copy_form(PyObject *x)
 {
 	form_object *f = form_of(x);
 	PyObject *items = f ? copy_tuple(f->items) : NULL, *r = NULL;
+	if (!f && !PyErr_Occurred())
+		return Py_NewRef(x);
 	if (items && items == f->items)
 		r = Py_NewRef(x);
 	else if (items && Py_TYPE(x) == posh_state->Form)

@@ -27,6 +27,7 @@ from typing import Any, TypeVar
 
 from . import _posh
 from ._builtin import IMMUTABLE, SHAREABLE, set_builtin_policy
+from ._known import advice
 from ._policy import MONITOR, check_policy, synchronized
 from ._rebase import (
     CONTENT,
@@ -701,13 +702,16 @@ _ADVICE = {
 
 def _advice(x):
     tp = type(x)
+    why = advice(x)
+    if why:
+        return why
     try:
         _check(tp)
     except TypeError:
-        base = next(c for c in tp.__mro__ if c.__module__ == "builtins")
-        if base in IMMUTABLE:
-            return f"convert it to {base.__name__} first"
-        return "share what it is made of instead"
+        return (
+            "share what it is made of instead, or call"
+            f" posh.register_value({tp.__qualname__}, ...) if it is immutable"
+        )
     if tp is object:
         return "it has no attributes to share"
     return f"call posh.allow_sharing({tp.__qualname__}) first"

@@ -3,23 +3,24 @@
 
 Such a value is copied into the heap as a *form*: the name of its type, and a
 state, which is a value itself.  Each process makes an ordinary object of it
-again.  A *codec* returns the form of an object, a *builder* the object of a
-state; what is found by its name is never unpickled or evaluated.
+again.  A *codec* returns the form of an object, or None for one that can't be
+shared; a *builder* makes the object.  Nothing is ever unpickled or evaluated:
+classes and functions are found by their names.
 
 Values of FORM_TYPED are equal, as keys, if type and state are.  FORM_LIKE has
 something in front of the state that the value is equal to as a key: 1 for
 Decimal("1.0"), a tuple for a namedtuple, or a Form.  So a key is found by
-whatever is equal to it, in each process, whatever its hash is there.
+whatever is equal to it, in each process, whatever its hash is there.  A
+builder is called with what is behind the name: (state), or (like), which then
+is the state, or (like, state).
 
-The types that are known here are told by the names of their modules: none is
-imported before it is used.
+The types of the standard library are in _known.py.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
-import types
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -30,11 +31,15 @@ from ._posh import FORM_LIKE, FORM_TYPED, Form
 _T = TypeVar("_T")
 
 #: type -> codec, and name -> builder: what the extension looks up first.
-_codecs: dict[type, Callable[[Any], Form]] = {}
-_builders: dict[str, Callable[[Any], Any]] = {}
+codecs: dict[type, Callable[[Any], Form | None]] = {}
+builders: dict[str, Callable[..., Any]] = {}
 
-#: What register_value() was told: type -> its name.
-_registered: dict[type, str] = {}
+#: What register_value() was told about.
+_registered: set[type] = set()
+
+#: Classes that were stored here but can't be found by their names: those that
+#: a function made.  This process and its forks know them.
+_made: dict[str, type] = {}
 
 
 #
@@ -60,6 +65,8 @@ def find(name: str) -> Any:
         for part in path.split("."):
             x = getattr(x, part)
     except Exception as e:
+        if name in _made:
+            return _made[name]
         raise _posh.ClassNotFoundError(
             f"{name!r}, which a shared value is or belongs to, can't be found"
             f" in this process ({type(e).__name__}: {e}): define it in a"
@@ -67,6 +74,22 @@ def find(name: str) -> Any:
             name=name,
         ) from e
     return x
+
+
+def is_found(x: Any) -> bool:
+    """Is a class or function found by its name?"""
+    try:
+        return find(qualified_name(x)) is x
+    except (_posh.ClassNotFoundError, AttributeError):
+        return False
+
+
+def name_of_class(tp: type) -> str:
+    """Return the name of a class whose objects are stored."""
+    name = qualified_name(tp)
+    if not is_found(tp):
+        _made[name] = tp
+    return name
 
 
 #
@@ -101,26 +124,17 @@ def register_value(
     if _posh._shared_type(tp) is not None:
         raise TypeError(f"{tp.__qualname__!r} is shareable already")
     name = qualified_name(tp)
-    _registered[tp] = name
-    _codecs[tp] = lambda x: Form(FORM_TYPED, (name, to_state(x)))
-    _builders[name] = from_state
+    _registered.add(tp)
+    codecs[tp] = lambda x: Form(FORM_TYPED, (name, to_state(x)))
+    builders[name] = from_state
 
 
 #
-# What is known here.
+# What codecs are made of.
 #
 
 
-def _typed(name):
-    """Return a function that makes a codec of what returns a state."""
-
-    def codec_of(to_state):
-        return lambda x: Form(FORM_TYPED, (name, to_state(x)))
-
-    return codec_of
-
-
-def _varied(name, state, key):
+def varied(name: str, state: Any, key: Any) -> Form:
     """Return the form of what has the state, but is equal to all that have
     the key, which is one of them."""
     if state == key:
@@ -128,46 +142,67 @@ def _varied(name, state, key):
     return Form(FORM_LIKE, (name, Form(FORM_TYPED, (name, key)), state))
 
 
-def _encode_range(x):
-    name = "builtins:range"
-    n = len(x)
-    key = (0, 0, 1)
-    if n == 1:
-        key = (x.start, x.start + 1, 1)
-    elif n:
-        key = (x.start, x.start + n * x.step, x.step)
-    return _varied(name, (x.start, x.stop, x.step), key)
+def add(
+    tp: type,
+    name: str,
+    codec: Callable[[Any], Form | None],
+    from_state: Callable[[Any], Any],
+) -> None:
+    """Make a type known, with a builder that needs the state only."""
+    codecs[tp] = codec
+    builders[name] = lambda *parts: from_state(parts[-1])
 
 
-def _simple(tp, name, to_state, from_state):
-    _codecs[tp] = _typed(name)(to_state)
-    _builders[name] = from_state
-
-
-_codecs[range] = _encode_range
-_builders["builtins:range"] = lambda state: range(*state)
-_simple(
-    slice,
-    "builtins:slice",
-    lambda x: (x.start, x.stop, x.step),
-    lambda state: slice(*state),
-)
-_simple(
-    type(NotImplemented),
-    "types:NotImplementedType",
-    lambda x: None,
-    lambda state: NotImplemented,
-)
+def add_simple(
+    tp: type,
+    name: str,
+    to_state: Callable[[Any], Any],
+    from_state: Callable[[Any], Any],
+) -> None:
+    """Make a type known whose objects are equal if their states are."""
+    add(
+        tp,
+        name,
+        lambda x: Form(FORM_TYPED, (name, to_state(x))),
+        from_state,
+    )
 
 
 #
-# What the extension asks for.
+# What others ask for.
 #
 
 
 def known(tp: type) -> bool:
     """Are objects of a type shared by value?"""
-    return tp is frozenset or tp in _codecs or _find_codec(tp)
+    return tp is frozenset or tp in codecs or find_codec(tp)
+
+
+def find_codec(tp: type) -> bool:
+    """Put the codec of a type into codecs: is there one?"""
+    from . import _known
+
+    return _known.find_codec(tp)
+
+
+def find_builder(name: str) -> Callable[..., Any]:
+    """Return the builder of a class, or raise ClassNotFoundError."""
+    from . import _known
+
+    if _known.load(name.partition(":")[0], True) and name in builders:
+        return builders[name]
+    cls = find(name)
+    if name in builders:  # its module registered it
+        return builders[name]
+    builder = _known.builder_of(cls) if isinstance(cls, type) else None
+    if builder is None:
+        raise _posh.ClassNotFoundError(
+            f"a shared value is of the class {name!r}, which is not"
+            " registered in this process: call posh.register_value() in a"
+            " module that both import",
+            name=name,
+        )
+    return builder
 
 
 def parts(x: Any) -> Iterator[tuple[str, Any]]:
@@ -181,32 +216,19 @@ def parts(x: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(x, frozenset):
         for item in frozenset.__iter__(x):
             yield f"'s element {item!r}", item
-    if type(x) in _codecs:
-        form = _codecs[type(x)](x)
-        yield "'s state", form.items[-1]
-
-
-def _find_codec(tp):
-    """Put the codec of a type into _codecs, if there is one: is there?"""
-    return False
-
-
-def _find_builder(name):
-    """Return the builder of a class."""
-    cls = find(name)
-    if name in _builders:  # its module registered it
-        return _builders[name]
-    raise _posh.ClassNotFoundError(
-        f"a shared value is of the class {cls.__qualname__!r}, which is not"
-        " registered in this process: call posh.register_value() in a module"
-        " that both import",
-        name=name,
-    )
+    form = codecs[type(x)](x) if type(x) in codecs else None
+    if form is None:
+        return
+    if len(form.items) == 3 and isinstance(form.items[2], tuple):
+        for item in form.items[2]:
+            if isinstance(item, tuple) and len(item) == 2:
+                yield f".{item[0]}", item[1]
+    yield "'s state", form.items[-1]
 
 
 _posh._set_hooks(
-    codecs=_codecs,
-    find_codec=_find_codec,
-    builders=_builders,
-    find_builder=_find_builder,
+    codecs=codecs,
+    find_codec=find_codec,
+    builders=builders,
+    find_builder=find_builder,
 )
