@@ -165,10 +165,6 @@ OPEN = {
         "share lambdas",
     "test_dataclasses.TestDescriptors.test_lookup_on_instance":
         "share instances of Mock",
-    "test_dict.DictTest.test_fromkeys_operator_modifying_dict_operand":
-        "share instances of subclasses of int",
-    "test_dict.DictTest.test_fromkeys_operator_modifying_set_operand":
-        "share instances of subclasses of int",
     "test_dict.DictTest.test_store_evilattr":
         "share the live __dict__ of an object",
     "test_dict.DictTest.test_str_nonstr":
