@@ -74,8 +74,6 @@ EXCLUDED = {
         Why.PICKLE, "what is unpickled is the same object"),
     "test_deque.TestBasic.test_sizeof": (
         Why.DETAIL, "sys.getsizeof()"),
-    "test_deque.TestSubclass.test_bug_31608": (
-        Why.TYPE, "d * 42 calls the class"),
     "test_deque.TestSubclass.test_copy_pickle": (
         Why.TYPE, "a copy is an ordinary object"),
     "test_deque.TestSubclass.test_pickle_recursive": (

@@ -235,9 +235,9 @@ class RebasedOrderedDict(RebasedDict):
 
         Raises KeyError if the dict is empty.
         """
-        if last:
-            return super().popitem()
         content = _posh._content(self)
+        if last and content:
+            return super().popitem()
         with synchronized(self):
             for key in content:
                 return key, content.pop(key)
@@ -317,6 +317,40 @@ class RebasedDeque(_forwarding("RebasedDeque", _posh.SharedDeque)):
     @property
     def maxlen(self):
         return _posh._content(self).maxlen
+
+    def __repr__(self):
+        text = repr(_posh._content(self))
+        if text.startswith("deque("):  # not so inside itself
+            text = self.__class__.__name__ + text[len("deque") :]
+        return text
+
+    # Objects of self's class, which the builtin returns too.
+
+    def copy(self):
+        content = _posh._content(self)
+        plain = content.copy()
+        args = (plain,) if plain.maxlen is None else (plain, plain.maxlen)
+        new = self.__class__(*args)
+        if not isinstance(new, collections.deque):
+            raise TypeError(
+                f"{self.__class__.__name__}() must return a deque,"
+                f" not {type(new).__name__}"
+            )
+        return new
+
+    def __add__(self, other):
+        if not isinstance(other, collections.deque):
+            return NotImplemented
+        new = self.copy()
+        new.extend(other)
+        return new
+
+    def __mul__(self, n):
+        new = self.copy()
+        new *= n
+        return new
+
+    __rmul__ = __mul__
 
 
 collections.abc.MutableSequence.register(RebasedList)
@@ -462,6 +496,41 @@ def _quiet():
     )
 
 
+#: Comparison -> what Python asks the other operand for.
+_REFLECTED = {
+    "__eq__": "__eq__",
+    "__ne__": "__ne__",
+    "__lt__": "__gt__",
+    "__le__": "__ge__",
+    "__gt__": "__lt__",
+    "__ge__": "__le__",
+}
+
+
+def _comparing(f, name, builtin):
+    """Return a comparison that stands in for the builtin's own.
+
+    When a class says NotImplemented, Python asks a plain list or dict on the
+    other side, which would compare the contents, but sees no list in a proxy.
+    """
+    base = content_of(builtin) or builtin
+    own = getattr(REPLACEMENTS[builtin], name)
+
+    @functools.wraps(f)
+    def compare(self, other):
+        result = f(self, other)
+        if result is not NotImplemented or isinstance(other, _Replacement):
+            return result
+        asked = getattr(other.__class__, _REFLECTED[name], None)
+        if isinstance(other, base) and isinstance(
+            asked, types.WrapperDescriptorType
+        ):
+            return own(self, other)
+        return result
+
+    return compare
+
+
 class Rebased:
     """The copies of a class and of its bases, each one of which changes with
     its original."""
@@ -500,16 +569,19 @@ class Rebased:
             now, seen = dict(vars(cls)), self._seen[cls]
             for name, value in now.items():
                 if name not in _SKIPPED and seen.get(name) is not value:
-                    self._set(copy, name, value)
+                    self._set(copy, name, value, builtin_of(cls))
             for name in seen.keys() - now.keys() - _SKIPPED:
                 if name in vars(copy):
                     type.__delattr__(copy, name)
             self._seen[cls] = now
 
-    def _set(self, copy, name, value):
+    def _set(self, copy, name, value, builtin):
         if isinstance(value, types.MemberDescriptorType):
             return  # of __slots__: the heap has the attribute
-        type.__setattr__(copy, name, _rebound(value, self._copies))
+        new = _rebound(value, self._copies)
+        if name in _REFLECTED and type(new) is types.FunctionType:
+            new = _comparing(new, name, builtin)
+        type.__setattr__(copy, name, new)
 
 
 _SKIPPED = {
