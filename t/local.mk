@@ -158,7 +158,7 @@ soak:
 	POSH_SOAK=1 $(MAKE) $(AM_MAKEFLAGS) check TEST_LIMIT=$(SOAK_LIMIT)
 
 # Generated sequences by the thousand: so many for each type, each way.
-SEQUENCES = 3000
+SEQUENCES = 2000
 property:
 	POSH_SEQUENCES=$(SEQUENCES) $(MAKE) $(AM_MAKEFLAGS) check \
 		TESTS=%D%/pyproperty.py TEST_LIMIT=$(SOAK_LIMIT)
