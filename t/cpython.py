@@ -10,6 +10,9 @@ literals  [...], {...} and comprehensions of these make shared ones, too
 
 classes   of these classes, too, each instance is shared
 
+values    True: each member of an enumeration that an expression finds is stored
+          in the heap and read again
+
 Classes that the module defines are made shareable, and each instance of them
 that a call makes is shared.
 
@@ -52,6 +55,39 @@ declared = set()
 
 #: Exceptions are no objects of theirs, enumerations make none when called.
 _NEVER = (unittest.TestCase, BaseException, enum.Enum)
+
+
+def read(x):
+    """Return a member of an enumeration as it is read from the heap."""
+    global made, refused
+    if not isinstance(x, enum.Enum):
+        return x
+    tp = type(x)
+    try:
+        if x._name_ not in tp._member_map_ and not issubclass(tp, enum.Flag):
+            return x
+    except AttributeError:
+        return x  # its class is being made
+    if tp not in _asked:
+        back = _learn(tp, x)
+    else:
+        back = posh.share([x])[0]
+    made += 1
+    return back
+
+
+def _learn(tp, x):
+    """Have POSH know a local class by a name under which it is found."""
+    _asked.add(tp)
+    names = tp.__module__, tp.__qualname__
+    type.__setattr__(tp, "__module__", __name__)
+    type.__setattr__(tp, "__qualname__", f"_Enum{len(_asked)}")
+    globals()[tp.__qualname__] = tp
+    try:
+        return posh.share([x])[0]
+    finally:
+        type.__setattr__(tp, "__module__", names[0])
+        type.__setattr__(tp, "__qualname__", names[1])
 
 
 class Thing:
@@ -135,6 +171,7 @@ class _Rewriter(ast.NodeTransformer):
     called."""
 
     def __init__(self, plan):
+        self._values = plan.values
         self._displays = tuple(
             node for tp in plan.literals for node in _DISPLAYS[tp]
         )
@@ -150,6 +187,21 @@ class _Rewriter(ast.NodeTransformer):
     def visit_Call(self, node):
         super().generic_visit(node)
         node.func = self._call("_posh_callee", node.func)
+        return self._found(node)
+
+    def visit_Attribute(self, node):
+        super().generic_visit(node)
+        return self._found(node)
+
+    visit_Subscript = visit_Attribute
+
+    def visit_MatchValue(self, node):
+        return node  # a pattern has no calls
+
+    def _found(self, node):
+        loads = isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
+        if self._values and loads:
+            return self._call("_posh_read", node)
         return node
 
     def visit_Assign(self, node):
@@ -169,11 +221,12 @@ class Plan:
     """How to rewrite one module, and which of its classes to run."""
 
     def __init__(self, module, types=(), *, literals=(), classes=(),
-                 only=None):
+                 values=False, only=None):
         self.module = module
         self.types = types
         self.literals = literals
         self.classes = classes
+        self.values = values
         self.only = only
 
 
@@ -189,6 +242,7 @@ class _Namespace:
         for cls in plan.classes:
             self.declare(cls)
         self.builtins["_posh_share"] = share
+        self.builtins["_posh_read"] = read
         self.builtins["_posh_callee"] = self._callee
 
     def declare(self, cls):

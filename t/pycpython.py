@@ -43,7 +43,7 @@ PLANS = [
 INSTANCES = [
     Plan("test_copy", [list, dict], literals=[list, dict]),
     Plan("test_dataclasses", [list], literals=[list]),
-    Plan("test_enum"),
+    Plan("test_enum", values=True),
 ]
 
 _INSTANCES = {plan.module for plan in INSTANCES}
