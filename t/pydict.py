@@ -324,6 +324,8 @@ class DictTest(TwinTest):
                     self.do(lambda x: op(getattr(x, name)(), fresh()))
                     self.do(lambda x: op(fresh(), getattr(x, name)()))
                 self.do(lambda x: getattr(x, name)().isdisjoint(other))
+                as_tuple = tuple(other) if isinstance(other, (set, list)) else ()
+                self.do(lambda x: getattr(x, name)().isdisjoint(as_tuple))
 
     def test_iterator(self):
         self.pair({i: str(i) for i in range(200)})

@@ -339,7 +339,7 @@ subscript(PyObject *self, PyObject *key)
 		r = load(BUF(self), (Py_ssize_t)i);
 	if (r || PyErr_Occurred())
 		return r;
-	return PyObject_CallMethod(self, "_get", "O", key);
+	return PyObject_CallMethod(self, "_get", "(O)", key);
 }
 
 static int
@@ -367,7 +367,7 @@ ass_subscript(PyObject *self, PyObject *key, PyObject *value)
 	if (rc < 0 && PyErr_Occurred())
 		return -1;
 	r = value ? PyObject_CallMethod(self, "_set", "OO", key, value)
-		  : PyObject_CallMethod(self, "_del", "O", key);
+		  : PyObject_CallMethod(self, "_del", "(O)", key);
 	Py_XDECREF(r);
 	return r ? 0 : -1;
 }

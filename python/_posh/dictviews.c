@@ -187,7 +187,7 @@ view_richcompare(PyObject *self, PyObject *other, int op)
 static PyObject *
 isdisjoint(PyObject *x, PyObject *y)
 {
-	return PyObject_CallMethod(x, "isdisjoint", "O", y);
+	return PyObject_CallMethod(x, "isdisjoint", "(O)", y);
 }
 
 static PyObject *

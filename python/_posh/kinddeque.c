@@ -79,7 +79,7 @@ refill_deque(copier *c, posh_handle o, PyObject *copy)
 	list = copier_list(c, v, (size_t)n);
 	free(v);
 	if (list)
-		r = PyObject_CallMethod(copy, "extend", "O", list);
+		r = PyObject_CallMethod(copy, "extend", "(O)", list);
 	Py_XDECREF(list);
 	Py_XDECREF(r);
 	return r ? 0 : -1;
