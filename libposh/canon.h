@@ -123,7 +123,7 @@ posh__tuple_hash_begin(unsigned form, size_t n)
 static inline uint64_t
 posh__tuple_hash_step(unsigned form, uint64_t acc, size_t i, uint64_t item)
 {
-	if (form == POSH_FORM_LIKE)
+	if (form == POSH_FORM_LIKE || form == POSH_FORM_KEY)
 		return i == 1 ? item : acc;
 	return posh__mix(acc + item);
 }
@@ -140,6 +140,8 @@ posh__form_fits(unsigned form, uint64_t n)
 		return n == 2;
 	case POSH_FORM_LIKE:
 		return n == 2 || n == 3;
+	case POSH_FORM_KEY:
+		return n == 3;
 	default:
 		return form <= POSH_FORM_SET;
 	}

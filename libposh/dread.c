@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "canon.h"
 #include "dict.h"
 
 static int
@@ -99,6 +100,92 @@ posh_dict_get(posh_heap *h, posh_handle o, const struct posh_value *key,
 		rc = posh__read(self, o.off, read_get, &g);
 	posh__leave(self);
 	return rc;
+}
+
+struct candidates {
+	struct posh__key key;
+	size_t n, got;
+	struct posh_value *out;
+};
+
+/* Is it a key that has this value? */
+static int
+has_value(struct posh__self *self, uint64_t word, const struct posh_value *in)
+{
+	struct posh__items t;
+	int rc = posh__items_view(self->h, word, &t);
+
+	if (rc == 1 && t.form != POSH_FORM_KEY)
+		rc = 0;
+	return rc == 1 ? posh__value_equal(self, posh__load(&t.slot[1]), in)
+		       : rc;
+}
+
+static int
+read_candidate(struct posh__self *self, struct candidates *c,
+	       const struct posh__entry *e)
+{
+	uint64_t word = posh__load(&e->key);
+	int rc;
+
+	if (posh__load(&e->hash) != c->key.hash ||
+	    posh__load(&e->value) == POSH__EMPTY)
+		return 0;
+	rc = has_value(self, word, c->key.in);
+	if (rc != 1)
+		return rc;
+	if (c->got < c->n)
+		rc = posh__read_value(self, word, &c->out[c->got]);
+	c->got++;
+	return rc < 0 ? rc : 0;
+}
+
+/* Along the chain of the hash. */
+static int
+read_candidates(struct posh__self *self, uint64_t dict, void *arg)
+{
+	struct candidates *c = arg;
+	struct posh__dview v;
+	uint32_t i, k;
+	int rc = posh__dview(self->h, dict, &v);
+
+	c->got = 0;
+	if (rc || !v.body)
+		return rc;
+	posh__scratch_reset(self);
+	i = (uint32_t)c->key.hash & v.mask;
+	for (k = 0; k <= v.mask && rc == 0; k++, i = (i + 1) & v.mask) {
+		uint32_t e = posh__half_load(&v.index[i]);
+
+		if (e == POSH__INDEX_EMPTY)
+			break;
+		if (e != POSH__INDEX_DUMMY && e - POSH__INDEX_FIRST < v.used)
+			rc = read_candidate(
+				self, c, &v.body->entry[e - POSH__INDEX_FIRST]);
+	}
+	return rc;
+}
+
+int64_t
+posh_dict_candidates(posh_heap *h, posh_handle o,
+		     const struct posh_value *value, size_t n,
+		     struct posh_value *out)
+{
+	struct posh__self *self;
+	struct candidates c = {.n = n, .out = out};
+	int rc = posh__enter_read(h, &self);
+
+	if (rc)
+		return rc;
+	rc = posh__object_is(h, o, POSH__KIND_DICT);
+	if (rc == 0)
+		rc = posh__key(self, value, &c.key);
+	if (rc == 0 && !c.key.immediate)
+		posh__scratch_flip(self); /* the value may lie in this half */
+	if (rc == 0)
+		rc = posh__read(self, o.off, read_candidates, &c);
+	posh__leave(self);
+	return rc ? rc : (int64_t)c.got;
 }
 
 struct run {

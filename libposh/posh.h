@@ -269,6 +269,9 @@ enum posh_form {
 				is equal to whatever `like` is equal to, so that
 				either finds the other as a key */
 	POSH_FORM_SET = 3,   /* a set that never changes; see posh_value_sort */
+	POSH_FORM_KEY = 4, /* {class, value, object}: an object as a key, equal
+			      only to itself, that is looked for by a value;
+			      see posh_dict_candidates */
 };
 
 enum posh_kind {
@@ -618,6 +621,15 @@ POSH_API int64_t posh_dict_len(posh_heap *h, posh_handle o);
 POSH_API int posh_dict_get(posh_heap *h, posh_handle o,
 			   const struct posh_value *key,
 			   struct posh_value *out);
+
+/* Read up to n of the keys {class, value, object}, POSH_FORM_KEY, that have
+ * this value, as of one moment: which one of the objects is the right one is
+ * the caller's to know.  Returns how many there are, which may be more.
+ *   -EINVAL  value is malformed, or has an object
+ * Since 0.1. */
+POSH_API int64_t posh_dict_candidates(posh_heap *h, posh_handle o,
+				      const struct posh_value *value, size_t n,
+				      struct posh_value *out);
 
 /* Set the value of a key.  A key that is there stays the one it was, as in
  * Python.  Returns 1 if the key is new, otherwise 0.  Since 0.1. */

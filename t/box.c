@@ -441,7 +441,7 @@ test_malformed(void)
 		{tuple(bad_item, 2), "a tuple with such in it"},
 		{tuple(&items[201], 1), "a tuple that is too deep"},
 		{posh_fresh((enum posh_kind)9), "a new object of no kind"},
-		{form((enum posh_form)4, name, 2), "a tuple of no form"},
+		{form((enum posh_form)5, name, 2), "a tuple of no form"},
 		{form(POSH_FORM_TYPED, name, 3), "a class with two states"},
 		{form(POSH_FORM_TYPED, order, 2), "a class that is no text"},
 		{form(POSH_FORM_LIKE, name, 1), "like nothing"},
@@ -482,6 +482,55 @@ test_malformed(void)
 	ok(live_blocks() == before, "and nothing was left behind");
 	posh_list_delete(heap, list, 0, SIZE_MAX);
 	posh_dict_clear(heap, dict);
+}
+
+/* Objects that are looked for by a value. */
+static void
+test_candidates(void)
+{
+	struct posh_value value = posh_utf8("the value of both", 17);
+	struct posh_value other = posh_utf8("that of the third", 17);
+	struct posh_value item[3][3], key[3], out[3], v;
+	posh_handle o[3];
+	bool news = true, found = true;
+	size_t i;
+
+	posh_dict_clear(heap, dict);
+	posh_dict_set(heap, dict, &value, &other);
+	for (i = 0; i < 3; i++) {
+		if (posh_list_new(heap, &o[i]))
+			return;
+		item[i][0] = posh_utf8("a:Class", 7);
+		item[i][1] = i < 2 ? value : other;
+		item[i][2] = posh_object(o[i]);
+		key[i] = form(POSH_FORM_KEY, item[i], 3);
+		v = posh_int((int64_t)i);
+		news &= posh_dict_set(heap, dict, &key[i], &v) == 1 &&
+			posh_dict_set(heap, dict, &key[i], &v) == 0;
+	}
+	for (i = 0; i < 3; i++)
+		found &= posh_dict_get(heap, dict, &key[i], &v) == 0 &&
+			 v.i == (int64_t)i;
+	ok(news && found,
+	   "objects with a value are keys, each equal to itself");
+	ok(posh_dict_candidates(heap, dict, &value, 3, out) == 2 &&
+		   posh_dict_get(heap, dict, &out[0], &v) == 0 && v.i == 0 &&
+		   posh_dict_get(heap, dict, &out[1], &v) == 0 && v.i == 1,
+	   "those with a value are found by it, and are keys again");
+	posh_object_drop(heap, out[0].object);
+	posh_object_drop(heap, out[1].object);
+	ok(posh_dict_candidates(heap, dict, &value, 1, out) == 2,
+	   "or as many as there is room for");
+	posh_object_drop(heap, out[0].object);
+	v = posh_utf8("no value", 8);
+	ok(posh_dict_candidates(heap, dict, &other, 3, out) == 1 &&
+		   posh_dict_candidates(heap, dict, &v, 3, out + 1) == 0,
+	   "and no others");
+	posh_object_drop(heap, out[0].object);
+	check("with objects as keys");
+	posh_dict_clear(heap, dict);
+	for (i = 0; i < 3; i++)
+		posh_object_drop(heap, o[i]);
 }
 
 static void
@@ -733,6 +782,7 @@ main(void)
 	test_keys();
 	test_sizes();
 	test_malformed();
+	test_candidates();
 	test_objects();
 	test_own_output();
 	test_disturbed();

@@ -22,6 +22,39 @@ class Dog:
     pass
 
 
+def number(x):
+    return x.number
+
+
+class City:
+    """What it hashes by does not tell all cities apart."""
+
+    def __init__(self, number, name):
+        self.number = number
+        self.name = name
+
+    def __eq__(self, other):
+        if not isinstance(other, City):
+            return NotImplemented
+        return (self.number, self.name) == (other.number, other.name)
+
+    def __hash__(self):
+        return hash((self.number, self.name))
+
+    def __repr__(self):
+        return f"City({self.number}, {self.name!r})"
+
+
+posh.allow_sharing(City, hash=number)
+
+
+class Town(City):
+    """Without hash=."""
+
+
+posh.allow_sharing(Town)
+
+
 class Money:
     """Shared by register_value()."""
 
@@ -247,6 +280,43 @@ def take(d, seed):
     return [repr(key) for key in out + list(d)]
 
 
+def make(tp, n):
+    """Return n objects, of which each four have the same number."""
+    return [tp(i // 4, f"city {i}") for i in range(n)]
+
+
+def store_objects(d, tp, n):
+    for i, x in enumerate(make(tp, n)):
+        d[x] = i
+    return len(d)
+
+
+def wrong_objects(d, tp, n):
+    """Return what is not found as it ought to be."""
+    out = []
+    for i, x in enumerate(make(tp, n)):
+        shared = posh.share(x)
+        if d.get(x) != i or d[shared] != i or x not in d:
+            out.append(f"{x} is not found")
+        if d.setdefault(x, "new") != i:
+            out.append(f"{x} was set")
+        d[shared] = i
+    for x in (tp(0, "another"), tp(n, "city 0"), tp(-1, "")):
+        if x in d or d.get(x) is not None or posh.share(x) in d:
+            out.append(f"{x} is found")
+    if len(d) != n or d != {x: i for i, x in enumerate(make(tp, n))}:
+        out.append("the dict is another one")
+    return out
+
+
+def take_objects(d, tp, n):
+    out = [d.pop(x) for x in make(tp, n)[::2]]
+    for x in make(tp, n)[1::2]:
+        out.append(d[x])
+        del d[x]
+    return sorted(out)
+
+
 def run(function, args, results):
     results.append(function(*args))
 
@@ -306,6 +376,83 @@ class KeysTest(unittest.TestCase):
             if tp in (pathlib.WindowsPath, datetime.tzinfo):
                 continue
             self.assertIn(tp, here)
+
+    def test_hash(self):
+        """hash= says what objects of a class are looked for by"""
+        for tp in (City, Town):
+            for start in ({}, {"a": 1}):
+                d = posh.share(dict(start))
+                self.assertEqual(store_objects(d, tp, 20), 20 + len(start))
+                d.pop("a", None)
+                self.assertEqual(wrong_objects(d, tp, 20), [])
+                self.assertEqual(list(d), make(tp, 20))
+                self.assertTrue(all(map(posh.is_shared, d)))
+                plain = posh.unshare(d)
+                self.assertEqual(plain, dict(d))
+                self.assertFalse(any(map(posh.is_shared, plain)))
+                again = posh.share([plain])[0]
+                self.assertEqual(wrong_objects(again, tp, 20), [])
+                self.assertEqual(take_objects(d, tp, 20), list(range(20)))
+                self.assertEqual(d, {})
+        self.assertEqual(posh.default_heap().check(), [])
+
+    def test_hash_spawned(self):
+        """so they are found by another process"""
+        for tp in (City, Town):
+            d = posh.dict()
+            self.assertEqual(spawn(1, store_objects, d, tp, 20), 20)
+            self.assertEqual(wrong_objects(d, tp, 20), [])
+            self.assertEqual(spawn(2, wrong_objects, d, tp, 20), [])
+            self.assertEqual(spawn(3, take_objects, d, tp, 20), [*range(20)])
+            self.assertEqual(len(d), 0)
+
+    def test_hash_in_parts(self):
+        """in tuples and sets, too"""
+        a, b = City(1, "a"), City(1, "b")
+        d = posh.share({(a, 1): 1, frozenset([a, b]): 2, a: 3})
+        d[b, (b, 2)] = 4
+        for x, y in ((a, b), (posh.share(a), posh.share(b))):
+            self.assertEqual(d[x, 1], 1)
+            self.assertEqual(d[frozenset([y, x])], 2)
+            self.assertEqual(d[x], 3)
+            self.assertEqual(d[y, (y, 2)], 4)
+            self.assertNotIn(y, d)
+            self.assertNotIn((y, 1), d)
+
+    def test_hash_of_many(self):
+        """looking for one does not look at all"""
+        d = posh.dict()
+        eq, seen = City.__eq__, []
+        store_objects(d, City, 400)
+        try:
+            City.__eq__ = lambda x, y: seen.append(1) or eq(x, y)
+            self.assertEqual(d[City(50, "city 201")], 201)
+        finally:
+            City.__eq__ = eq
+        self.assertLessEqual(len(seen), 4)
+
+    def test_hash_arguments(self):
+        """hash= is checked"""
+
+        class Bad:
+            def __eq__(self, other):
+                return self is other
+
+            def __hash__(self):
+                return 1
+
+        with self.assertRaisesRegex(TypeError, "callable"):
+            posh.allow_sharing(Bad, hash=5)
+        posh.allow_sharing(Bad, hash=lambda x: [1])
+        d = posh.dict()
+        for f in (
+            lambda: d.__setitem__(Bad(), 1),
+            lambda: d.get(Bad()),
+            lambda: posh.share({Bad(): 1}),
+        ):
+            with self.assertRaisesRegex(TypeError, "immutable value, not 'list'"):
+                f()
+        self.assertEqual(d, {})
 
     def test_objects(self):
         """objects are keys by identity, in tuples and sets, too"""

@@ -215,7 +215,7 @@ class RefuseTest(unittest.TestCase):
         self.refused(x, "x[1]")
 
     def test_key(self):
-        """an object with its own equality can't be a key"""
+        """an object with its own equality is a key"""
 
         @posh.shareable
         class Point:
@@ -228,7 +228,9 @@ class RefuseTest(unittest.TestCase):
             def __hash__(self):
                 return hash(self.x)
 
-        self.refused({Point(1): 1}, "Point'", "key")
+        p = posh.share({Point(1): 1, Point(2): 2})
+        self.assertEqual((p[Point(1)], p[Point(2)]), (1, 2))
+        self.assertNotIn(Point(3), p)
 
     def test_nothing_is_left(self):
         """nothing of a graph that can't be shared stays in the heap"""

@@ -735,6 +735,23 @@ read_list(struct world *w)
 	free(all);
 }
 
+/* Two objects that are keys with the same value. */
+static void
+prepare_keys(struct world *w)
+{
+	struct posh_value item[3] = {text("a class"), text("third")};
+	struct posh_value key = {.type = POSH_TUPLE, .width = POSH_FORM_KEY};
+	posh_handle o[2] = {w->own, w->list};
+	size_t i;
+
+	key.size = 3;
+	key.items = item;
+	for (i = 0; i < 2; i++) {
+		item[2] = posh_object(o[i]);
+		CALL(dict_set)(w->h, w->dict, &key, &item[1]);
+	}
+}
+
 static void
 read_dict(struct world *w)
 {
@@ -745,6 +762,8 @@ read_dict(struct world *w)
 	CALL(dict_len)(w->h, w->dict);
 	if (CALL(dict_get)(w->h, w->dict, &k, v) == 0)
 		drop_all(w, v, 1);
+	n = CALL(dict_candidates)(w->h, w->dict, &k, 6, v);
+	drop_all(w, v, n);
 	n = CALL(dict_read)(w->h, w->dict, &front, 3, 0, v, NULL);
 	drop_all(w, v, 2 * n);
 	n = CALL(dict_read_back)(w->h, w->dict, &back, 3, 0, v, NULL);
@@ -1057,7 +1076,7 @@ const struct scenario scenarios[] = {
 	{"make buffers", make_buffers, MANY, NULL},
 	{"read a buffer", read_buffer, 0, NULL},
 	{"read a list", read_list, 0, NULL},
-	{"read a dict", read_dict, 0, NULL},
+	{"read a dict", read_dict, 0, prepare_keys},
 	{"read a deque", read_deque, 0, NULL},
 	{"read tuples and instances", read_others, 0, prepare_tuple},
 	{"ask", ask, 0, NULL},

@@ -113,7 +113,7 @@ class_renew(class_object *cls)
 PyDoc_STRVAR(
 	class_new_doc,
 	"_class_new(type, base, name, names, init, synch, closed, source,\n"
-	"           builtin, content)\n--\n\n"
+	"           builtin, content, hash)\n--\n\n"
 	"Make type the shared type of base.\n\n"
 	"source is where base's members are looked up: base, or if it\n"
 	"derives from a mutable builtin its copy; content is the type of\n"
@@ -123,14 +123,14 @@ static PyObject *
 class_new(PyObject *Py_UNUSED(module), PyObject *args)
 {
 	PyObject *type, *base, *name, *names, *init, *synch;
-	PyObject *source, *builtin, *content;
+	PyObject *source, *builtin, *content, *hash;
 	class_object *cls;
 	Py_ssize_t offset;
 	int closed;
-	if (!PyArg_ParseTuple(args, "O!O!UO!OOpO!OO", &PyType_Type, &type,
+	if (!PyArg_ParseTuple(args, "O!O!UO!OOpO!OOO", &PyType_Type, &type,
 			      &PyType_Type, &base, &name, &PyTuple_Type, &names,
 			      &init, &synch, &closed, &PyType_Type, &source,
-			      &builtin, &content))
+			      &builtin, &content, &hash))
 		return NULL;
 	offset = ref_offset((PyTypeObject *)type);
 	if (offset < 0)
@@ -148,6 +148,7 @@ class_new(PyObject *Py_UNUSED(module), PyObject *args)
 	cls->name = Py_NewRef(name);
 	cls->names = Py_NewRef(names);
 	cls->init = init == Py_None ? NULL : Py_NewRef(init);
+	cls->hash = hash == Py_None ? NULL : Py_NewRef(hash);
 	cls->synch = Py_NewRef(synch);
 	cls->policy = policy_of(synch);
 	cls->offset = offset;
@@ -159,6 +160,52 @@ class_new(PyObject *Py_UNUSED(module), PyObject *args)
 		return NULL;
 	}
 	return Py_NewRef((PyObject *)cls); /* one reference is the table's */
+}
+
+/* Is there an object in a value? */
+static bool
+has_object(const struct posh_value *v)
+{
+	if (v->type != POSH_TUPLE)
+		return v->type == POSH_OBJECT;
+	for (size_t i = 0; i < v->size; i++)
+		if (has_object(&v->items[i]))
+			return true;
+	return false;
+}
+
+int
+class_key_value(class_object *cls, PyObject *x, struct posh_value *v,
+		encoder *e)
+{
+	PyObject *value = PyObject_CallOneArg(cls->hash, x);
+	int rc;
+	if (!value || encoder_keep(e, value) < 0)
+		return -1;
+	rc = value_encode_plain(e->heap, value, v, e);
+	if (rc > 0 && !has_object(v))
+		return 0;
+	if (rc >= 0)
+		PyErr_Format(PyExc_TypeError,
+			     "hash of '%.200s' has to return an immutable "
+			     "value, not '%.200s'",
+			     cls->base->tp_name, Py_TYPE(value)->tp_name);
+	return -1;
+}
+
+int
+class_key(class_object *cls, PyObject *x, const struct posh_value *object,
+	  struct posh_value *v, encoder *e)
+{
+	struct posh_value *item = encoder_alloc(e, 3 * sizeof(*item));
+	if (!item || value_encode_str(cls->name, &item[0]) < 0 ||
+	    class_key_value(cls, x, &item[1], e) < 0)
+		return -1;
+	item[2] = *object;
+	value_set(v, POSH_TUPLE, 3);
+	v->width = POSH_FORM_KEY;
+	v->items = item;
+	return 0;
 }
 
 PyDoc_STRVAR(class_retire_doc, "_class_retire(type)\n--\n\n"
@@ -197,6 +244,7 @@ class_dealloc(PyObject *op)
 	Py_XDECREF(cls->name);
 	Py_XDECREF(cls->names);
 	Py_XDECREF(cls->init);
+	Py_XDECREF(cls->hash);
 	Py_XDECREF(cls->synch);
 	PyObject_Free(op);
 	Py_DECREF(tp);

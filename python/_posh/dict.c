@@ -77,21 +77,6 @@ dict_length(PyObject *self)
 	return (Py_ssize_t)n;
 }
 
-/* Look up a key that only Python can compare. */
-static PyObject *
-lookup_slow(proxy_object *p, PyObject *key)
-{
-	PyObject *dict = dict_snapshot(p);
-	PyObject *x = NULL;
-
-	if (dict) {
-		x = PyDict_GetItemWithError(dict, key);
-		Py_XINCREF(x);
-		Py_DECREF(dict);
-	}
-	return x;
-}
-
 static inline PyObject *
 lookup(proxy_object *p, const struct posh_value *k)
 {
@@ -104,6 +89,43 @@ lookup(proxy_object *p, const struct posh_value *k)
 	if (rc != -ENOENT)
 		proxy_error(p, rc);
 	return NULL;
+}
+
+enum { TRIES = 8 };
+
+/* Look up a key that is looked for by a value.  Another process may replace it
+ * before its value is read. */
+static PyObject *
+lookup_by_value(proxy_object *p, PyObject *key, encoder *e)
+{
+	struct posh_value k;
+	PyObject *x = NULL;
+	int i, rc = 1;
+
+	for (i = 0; i < TRIES && rc > 0 && !x && !PyErr_Occurred(); i++) {
+		rc = key_find(p, key, &k, e);
+		if (rc > 0)
+			x = lookup(p, &k);
+	}
+	return x;
+}
+
+/* Look up a key that only Python can compare. */
+static PyObject *
+lookup_slow(proxy_object *p, PyObject *key, encoder *e)
+{
+	PyObject *dict;
+	PyObject *x = NULL;
+
+	if (key_has_value(key))
+		return lookup_by_value(p, key, e);
+	dict = dict_snapshot(p);
+	if (dict) {
+		x = PyDict_GetItemWithError(dict, key);
+		Py_XINCREF(x);
+		Py_DECREF(dict);
+	}
+	return x;
 }
 
 static PyObject *
@@ -119,7 +141,7 @@ lookup_rest(proxy_object *p, PyObject *key)
 	if (rc == KEY_DIRECT)
 		x = lookup(p, &k);
 	else if (rc == KEY_SLOW)
-		x = lookup_slow(p, key);
+		x = lookup_slow(p, key, &e);
 	encoder_clear(&e);
 	return x;
 }

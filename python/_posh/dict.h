@@ -23,8 +23,11 @@ int key_encode(proxy_object *p, PyObject *key, struct posh_value *k,
  * is none, or -1. */
 int key_find(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e);
 
-/* The same, but a key that is not there is shared to be set.  The monitor
- * is the caller's. */
+/* Is it looked for by a value (allow_sharing's hash=), not among all? */
+bool key_has_value(PyObject *key);
+
+/* The same as key_find, but a key that is not there is shared to be set.  The
+ * monitor is the caller's. */
 int key_make(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e);
 
 /*

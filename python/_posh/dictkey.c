@@ -4,9 +4,11 @@
  * libposh compares immutable values as Python does, and objects by
  * identity, also those in tuples.  What needs Python to compare it (an instance
  * or a subclass of str with an __eq__ of its own) is looked up in a plain dict
- * of the keys that are there: right, and slow.
+ * of the keys that are there: right, and slow; but for objects of classes with
+ * hash=, which are looked for by that.
  */
 #include "dict.h"
+#include "sharing.h"
 
 enum { MAX_DEPTH = 200 }; /* libposh compares no tuples deeper */
 
@@ -80,24 +82,131 @@ stored_key(proxy_object *p, PyObject *key)
 	return found;
 }
 
+/* Objects of a class with hash= are looked for by its value, and then
+ * compared. */
+
+enum { SOME = 8 };
+
+/* Read the keys that have the value: how many, into *out, or -1.  They are
+ * held by e. */
+static int64_t
+candidates(proxy_object *p, const struct posh_value *value,
+	   struct posh_value **out, encoder *e)
+{
+	int64_t room = SOME, n, i;
+
+	for (;; room = n) {
+		struct posh_value *v =
+			encoder_alloc(e, (size_t)room * sizeof(*v));
+
+		if (!v)
+			return -1;
+		CALL(n, posh_dict_candidates(HEAP(p), p->handle, value,
+					     (size_t)room, v));
+		if (n < 0)
+			return proxy_failed(p, n);
+		for (i = 0; i < n && i < room; i++)
+			if (encoder_hold(e, v[i].object) < 0) {
+				value_drop_array(
+					p->heap, v + i + 1,
+					(size_t)((n < room ? n : room) - i -
+						 1));
+				return -1;
+			}
+		*out = v;
+		if (n <= room)
+			return n;
+	}
+}
+
+/* Is a stored key equal to this one?  1, 0 or -1.  One whose class is unknown
+ * here is not. */
+static int
+key_equal(proxy_object *p, const struct posh_value *stored, PyObject *key)
+{
+	PyObject *x = NULL;
+	int rc;
+
+	CALL(rc, posh_object_hold(HEAP(p), stored->object));
+	if (rc)
+		return proxy_failed(p, rc);
+	x = value_decode(p->heap, stored);
+	if (!x)
+		return value_unknown() ? 0 : -1;
+	rc = PyObject_RichCompareBool(x, key, Py_EQ);
+	Py_DECREF(x);
+	return rc;
+}
+
+static int
+find_candidate(proxy_object *p, class_object *cls, PyObject *key,
+	       struct posh_value *k, encoder *e)
+{
+	struct posh_value value, *v = NULL;
+	int64_t n, i;
+	int rc = 0;
+
+	if (class_key_value(cls, key, &value, e) < 0)
+		return -1;
+	n = candidates(p, &value, &v, e);
+	for (i = 0; i < n && rc == 0; i++) {
+		rc = key_equal(p, &v[i], key);
+		if (rc > 0)
+			*k = v[i];
+	}
+	return n < 0 ? -1 : rc;
+}
+
+/* Encode a key that was found among all. */
+static int
+encode_found(proxy_object *p, PyObject *found, struct posh_value *k, encoder *e)
+{
+	class_object *cls = class_of_key(found);
+	struct posh_value v;
+	int rc = value_encode_plain(p->heap, found, &v, e);
+
+	if (rc > 0 && cls)
+		return class_key(cls, found, &v, k, e) < 0 ? -1 : 1;
+	if (rc > 0)
+		*k = v;
+	return rc;
+}
+
 int
 key_find(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
 {
-	PyObject *found = stored_key(p, key);
+	class_object *cls = class_of_key(key);
+	PyObject *found;
 
+	if (cls)
+		return find_candidate(p, cls, key, k, e);
+	found = stored_key(p, key);
 	if (!found)
 		return PyErr_Occurred() ? -1 : 0;
 	if (encoder_keep(e, found) < 0)
 		return -1;
-	return value_encode_plain(p->heap, found, k, e);
+	return encode_found(p, found, k, e);
 }
 
 int
 key_make(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
 {
+	class_object *cls = class_of_key(key);
+	struct posh_value v;
 	int rc = key_find(p, key, k, e);
 
 	if (rc)
 		return rc < 0 ? -1 : 0;
-	return value_encode(p->heap, key, k, e);
+	if (value_encode(p->heap, key, &v, e) < 0)
+		return -1;
+	if (cls)
+		return class_key(cls, key, &v, k, e);
+	*k = v;
+	return 0;
+}
+
+bool
+key_has_value(PyObject *key)
+{
+	return class_of_key(key) != NULL;
 }

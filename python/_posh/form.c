@@ -167,7 +167,9 @@ form_build(unsigned form, PyObject *items)
 
 	if (form == POSH_FORM_PLAIN)
 		return items;
-	if (form == POSH_FORM_SET) {
+	if (form == POSH_FORM_KEY && n == 3) {
+		x = Py_NewRef(PyTuple_GET_ITEM(items, 2));
+	} else if (form == POSH_FORM_SET) {
 		x = PyFrozenSet_New(items);
 	} else if (n < 2) {
 		error_set(posh_state, -EUCLEAN);

@@ -195,6 +195,8 @@ add_apart(sharer *s, PyObject *x)
 	return ADDED;
 }
 
+static enum outcome add_key_item(sharer *s, PyObject *key);
+
 static enum outcome
 key_parts(sharer *s, PyObject *x)
 {
@@ -205,8 +207,8 @@ key_parts(sharer *s, PyObject *x)
 	return ADDED;
 }
 
-/* A key that is no immutable value: an instance that is equal to itself
- * only.  It is held until the batch is written. */
+/* A key that is no immutable value: an instance.  It is held until the batch
+ * is written. */
 static enum outcome
 add_key_object(sharer *s, PyObject *x)
 {
@@ -215,8 +217,6 @@ add_key_object(sharer *s, PyObject *x)
 	posh_handle o;
 	if (kind_of(x) == POSH_KIND_TUPLE)
 		return key_parts(s, x);
-	if (Py_TYPE(x)->tp_hash != PyBaseObject_Type.tp_hash)
-		return sharer_refuse(s, x, "key");
 	if (m && !m->value)
 		return FULL;
 	if (m) {
@@ -228,8 +228,9 @@ add_key_object(sharer *s, PyObject *x)
 	return add_apart(s, x);
 }
 
-enum outcome
-sharer_add_key(sharer *s, PyObject *key)
+/* A key, or an item of one. */
+static enum outcome
+add_key_item(sharer *s, PyObject *key)
 {
 	int plain = value_encode_plain(s->heap, key, &s->v[s->n], &s->values);
 	if (plain == 0)
@@ -237,6 +238,18 @@ sharer_add_key(sharer *s, PyObject *key)
 	s->made[s->n] = NULL;
 	s->n += plain > 0;
 	return plain > 0 ? ADDED : FAILED;
+}
+
+enum outcome
+sharer_add_key(sharer *s, PyObject *key)
+{
+	class_object *cls = class_of_key(key);
+	enum outcome rc = add_key_item(s, key);
+	struct posh_value *v = &s->v[s->n - 1], object;
+	if (!cls || rc != ADDED)
+		return rc;
+	object = *v;
+	return class_key(cls, key, &object, v, &s->values) < 0 ? FAILED : ADDED;
 }
 
 /* A state that is not what its value is equal to may be anything. */
@@ -268,8 +281,7 @@ add_items(sharer *s, unsigned form, PyObject *t, struct posh_value *items)
 	for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(t); i++) {
 		PyObject *x = PyTuple_GET_ITEM(t, i);
 		bool is_state = form == POSH_FORM_LIKE && i == 2;
-		enum outcome rc =
-			is_state ? add_any(s, x) : sharer_add_key(s, x);
+		enum outcome rc = is_state ? add_any(s, x) : add_key_item(s, x);
 		if (rc != ADDED)
 			return rc;
 		items[i] = s->v[--s->n];

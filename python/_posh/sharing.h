@@ -31,6 +31,7 @@ typedef struct class_object {
 	PyObject *name;         /* the same in all processes */
 	PyObject *names;        /* tuple: attributes known so far */
 	PyObject *init;         /* or NULL: copy the attributes */
+	PyObject *hash;         /* makes a value of an object, or NULL */
 	PyObject *synch;        /* the policy as it was given */
 	enum policy policy;
 	Py_ssize_t offset; /* in a proxy: its ref_object */
@@ -48,6 +49,29 @@ class_of_proxy(PyObject *x)
 	class_object *cls = class_find(Py_TYPE(x));
 	return cls && cls->type == Py_TYPE(x) ? cls : NULL;
 }
+
+/* Return the class of a key that is looked for by a value, or NULL: that of an
+ * object or proxy whose class has a hash of its own, and hash=. */
+static inline class_object *
+class_of_key(PyObject *x)
+{
+	class_object *cls;
+	if (LIKELY(PyUnicode_CheckExact(x) || PyTuple_CheckExact(x)))
+		return NULL;
+	cls = class_find(Py_TYPE(x));
+	return cls && cls->hash &&
+			       Py_TYPE(x)->tp_hash != PyBaseObject_Type.tp_hash
+		       ? cls
+		       : NULL;
+}
+
+/* Encode the value that a key is looked for by: 0 or -1. */
+int class_key_value(class_object *cls, PyObject *x, struct posh_value *v,
+		    encoder *e);
+
+/* Make of an object and the x it is of a key, POSH_FORM_KEY: 0 or -1. */
+int class_key(class_object *cls, PyObject *x, const struct posh_value *object,
+	      struct posh_value *v, encoder *e);
 
 /* Return the class of that name, borrowed, asking Python to find it, or NULL
  * with an exception. */

@@ -492,7 +492,7 @@ def allow_sharing(
     synch: Any = MONITOR,
     *,
     closed: bool = False,
-    hash: None = None,
+    hash: Callable[[Any], Any] | None = None,
     name: str | None = None,
 ) -> None:
     """Make a class shareable.
@@ -509,7 +509,10 @@ def allow_sharing(
             object's monitor), None, or an object with enter(x, opname) and
             leave(x, state)
     closed  True: objects have only the attributes that the class mentions
-    hash    must be None: objects are keys by identity
+    hash    for a class with an __eq__ and __hash__ of its own: hash(x) returns
+            an immutable value, the same for all that are equal to x, by which
+            an object is looked for as a key; without it, that takes a look at
+            all keys
     name    what the class is called in shared memory, instead of its module
             and qualified name
 
@@ -534,13 +537,13 @@ def allow_sharing(
         return
     if init is not None and not callable(init):
         raise TypeError(f"{init!r} is not callable")
-    if hash is not None:
-        raise NotImplementedError("objects are keys by identity only")
-    _register(tp, init, synch, closed, name)
+    if hash is not None and not callable(hash):
+        raise TypeError(f"{hash!r} is not callable")
+    _register(tp, init, synch, closed, name, hash)
     _options[tp] = options
 
 
-def _register(tp, init, synch, closed, name):
+def _register(tp, init, synch, closed, name, hash):
     if name is None:
         name = qualified_name(tp)
     if init is generic_init:
@@ -565,6 +568,7 @@ def _register(tp, init, synch, closed, name):
         source,
         builtin,
         content,
+        hash,
     )
     _furnish(shared, tp, info, names, synch, source)
     if name in _by_name:
@@ -694,8 +698,6 @@ def _search(root, matches):
 _ADVICE = {
     "dtype": "because its dtype has Python objects in it: share its .tolist(),"
     " or give it another dtype",
-    "key": "as a key: keys are immutable values, or objects that are equal"
-    " only to themselves",
     "attribute": "because it has an attribute whose name is no string",
 }
 

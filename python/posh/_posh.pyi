@@ -215,6 +215,7 @@ def _class_new(
     source: type,
     builtin: type | None,
     content: type | None,
+    hash: Callable[[Any], Any] | None,
 ) -> object: ...
 def _class_retire(type: type) -> None: ...
 _CONTENT: str
