@@ -166,5 +166,5 @@ OPEN = {
     "test_dict.DictTest.test_store_evilattr":
         "share the live __dict__ of an object",
     "test_dict.DictTest.test_str_nonstr":
-        "share instances of subclasses of str",
+        "find an object that claims to be equal to a str by that str",
 }

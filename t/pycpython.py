@@ -24,7 +24,7 @@ from cpython_exclude import EXCLUDED, OPEN, Why
 #: What the modules derive their tests from: of no type yet.
 BASES = [
     Plan("seq_tests"),
-    Plan("list_tests"),
+    Plan("list_tests", literals=[list]),
     Plan("mapping_tests", literals=[list]),
     Plan("string_tests"),
 ]
