@@ -536,7 +536,8 @@ static PyObject *
 attrs(PyObject *Py_UNUSED(module), PyObject *x)
 {
 	ref_object *r = ref_argument(x);
-	return r ? instance_attributes(r->heap, r->handle, r->layout) : NULL;
+	return r ? instance_attributes(r->heap, r->handle, r->layout, NULL)
+		 : NULL;
 }
 
 PyDoc_STRVAR(attrs_get_doc, "_attrs_get(x, name)\n--\n\n"

@@ -334,9 +334,10 @@ instance_content_of(PyObject *x, posh_handle *o)
 	return 1;
 }
 
-/* Add what lies in the slots to a dict. */
+/* Add what lies in the slots to a dict, or copies. */
 static int
-read_slots(heap_object *heap, posh_handle o, layout_object *l, PyObject *out)
+read_slots(heap_object *heap, posh_handle o, layout_object *l, PyObject *out,
+	   copier *c)
 {
 	for (Py_ssize_t i = 0; i < POSH_CLASS_SLOTS; i++) {
 		struct posh_value name, v;
@@ -349,7 +350,7 @@ read_slots(heap_object *heap, posh_handle o, layout_object *l, PyObject *out)
 			continue;
 		if (rc < 0)
 			return error_set(posh_state, rc), -1;
-		value = value_decode(heap, &v);
+		value = c ? copier_copy(c, &v) : value_decode(heap, &v);
 		if (!value)
 			return -1;
 		CALL(rc, posh_list_get(heap->h, l->handle, i + 1, &name));
@@ -366,9 +367,26 @@ read_slots(heap_object *heap, posh_handle o, layout_object *l, PyObject *out)
 	return 0;
 }
 
-/* Add what lies in the dict of the others. */
 static int
-read_extra(heap_object *heap, posh_handle o, PyObject *out)
+copy_extra(heap_object *heap, posh_handle extra, PyObject *out, copier *c)
+{
+	struct posh_value *v;
+	PyObject *items;
+	int64_t n;
+	int rc;
+	CALL(n, posh_dict_snapshot(heap->h, extra, &v, NULL));
+	if (n < 0)
+		return error_set(posh_state, n), -1;
+	items = copier_list(c, v, 2 * (size_t)n);
+	free(v);
+	rc = items ? copier_insert(out, items) : -1;
+	Py_XDECREF(items);
+	return rc;
+}
+
+/* Add what lies in the dict of the others, or copies. */
+static int
+read_extra(heap_object *heap, posh_handle o, PyObject *out, copier *c)
 {
 	posh_handle extra;
 	PyObject *proxy;
@@ -378,6 +396,11 @@ read_extra(heap_object *heap, posh_handle o, PyObject *out)
 		return 0;
 	if (rc < 0)
 		return error_set(posh_state, rc), -1;
+	if (c) {
+		rc = copy_extra(heap, extra, out, c);
+		heap_drop(heap, extra);
+		return rc;
+	}
 	proxy = proxy_wrap(heap, extra, POSH_KIND_DICT);
 	if (!proxy)
 		return -1;
@@ -387,7 +410,8 @@ read_extra(heap_object *heap, posh_handle o, PyObject *out)
 }
 
 PyObject *
-instance_attributes(heap_object *heap, posh_handle o, layout_object *l)
+instance_attributes(heap_object *heap, posh_handle o, layout_object *l,
+		    copier *c)
 {
 	PyObject *out = PyDict_New();
 	int rc;
@@ -398,9 +422,9 @@ instance_attributes(heap_object *heap, posh_handle o, layout_object *l)
 		Py_DECREF(out);
 		return error_set(posh_state, rc);
 	}
-	rc = read_slots(heap, o, l, out);
+	rc = read_slots(heap, o, l, out, c);
 	if (rc == 0)
-		rc = read_extra(heap, o, out);
+		rc = read_extra(heap, o, out, c);
 	posh_object_unlock(heap->h, o);
 	if (rc == 0 && PyDict_GetItem(out, posh_state->content_name))
 		rc = PyDict_DelItem(out, posh_state->content_name);

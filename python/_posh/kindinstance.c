@@ -166,35 +166,6 @@ instance_empty(copier *c, posh_handle o)
 	return x;
 }
 
-/* Replace the proxies in a plain dict by copies. */
-static int
-copy_values(copier *c, PyObject *dict)
-{
-	PyObject *name, *value;
-	Py_ssize_t at = 0;
-	while (PyDict_Next(dict, &at, &name, &value)) {
-		heap_object *heap;
-		posh_handle o;
-		struct posh_value v;
-		PyObject *copy;
-		enum posh_kind kind = proxy_check(posh_state, value, &heap, &o);
-		int rc;
-		if (kind == POSH_KIND_NONE)
-			continue;
-		CALL(rc, posh_object_hold(heap->h, o));
-		if (rc < 0)
-			return error_set(posh_state, rc), -1;
-		v = posh_object(o);
-		v.kind = (uint8_t)kind;
-		copy = copier_copy(c, &v);
-		rc = copy ? PyDict_SetItem(dict, name, copy) : -1;
-		Py_XDECREF(copy);
-		if (rc < 0)
-			return -1;
-	}
-	return 0;
-}
-
 /* It is given its content when all copies are made. */
 static int
 refill_content(copier *c, posh_handle o, layout_object *l, PyObject *copy)
@@ -231,8 +202,8 @@ refill_instance(copier *c, posh_handle o, PyObject *copy)
 		return error_set(posh_state, rc), -1;
 	l = layout_of_handle(c->heap, cls);
 	if (l)
-		dict = instance_attributes(c->heap, o, l);
-	if (!dict || (!c->shallow && copy_values(c, dict) < 0))
+		dict = instance_attributes(c->heap, o, l, c);
+	if (!dict)
 		rc = -1;
 	if (rc == 0 && l->cls->content)
 		rc = refill_content(c, o, l, copy);

@@ -217,10 +217,11 @@ int instance_store(ref_object *r, PyObject *name, PyObject *value);
 int instance_put(heap_object *heap, posh_handle o, layout_object *l,
 		 PyObject *name, struct posh_value *v);
 
-/* Return a plain dict of an instance's attributes; their values are
- * proxies. */
+/* Return a plain dict of an instance's attributes; their values are proxies,
+ * or with a copier copies. */
+struct copier;
 PyObject *instance_attributes(heap_object *heap, posh_handle o,
-			      layout_object *l);
+			      layout_object *l, struct copier *c);
 
 /* Return what the class of a proxy says about a name, borrowed or NULL. */
 PyObject *instance_descr(class_object *cls, PyObject *name);
