@@ -157,8 +157,6 @@ EXCLUDED = {
 #: No reason in the enum would be true of these: they are not excluded, but
 #: reported as TODO, with what POSH would have to do.
 OPEN = {
-    "test_copy.TestCopy.test_deepcopy_bound_method":
-        "share bound methods",
     "test_dataclasses.TestCase.test_no_unhashable_default":
         "share lambdas",
     "test_dataclasses.TestDescriptors.test_lookup_on_instance":

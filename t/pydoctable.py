@@ -53,6 +53,10 @@ class Dog:
 class Color(enum.Enum):
     RED = 1
 
+    @classmethod
+    def first(cls):
+        return cls.RED
+
 
 class Name(str):
     pass

@@ -137,7 +137,9 @@ class Pair(tuple):
 
 
 class Tags(frozenset):
-    pass
+    @classmethod
+    def fromone(cls, tag):
+        return cls([tag])
 
 
 class Folded(str):
@@ -217,6 +219,7 @@ LINES = [
     [pathlib.PureWindowsPath("C:/Dir/x"), pathlib.PureWindowsPath("c:\\dir\\X")],
     [function],
     [len],
+    [Tags.fromone],
     [Name],
     [Color],
     [int],

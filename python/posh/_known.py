@@ -87,6 +87,28 @@ def _encode_class(x):
 
 add(types.FunctionType, "types:FunctionType", _encode_function, find)
 codecs[types.BuiltinFunctionType] = _encode_function
+
+
+def _encode_method(x):
+    """A bound method is its object, and its name."""
+    name = x.__name__
+    if getattr(x.__self__, name, None) != x:
+        return None
+    return Form(FORM_TYPED, ("types:MethodType", (name, x.__self__)))
+
+
+def _build_method(state):
+    name, x = state
+    method = getattr(x, name, None)
+    if not isinstance(method, types.MethodType):
+        raise _posh.ClassNotFoundError(
+            f"{type(x).__qualname__!r} has no method {name!r} in this process",
+            name=qualified_name(type(x)),
+        )
+    return method
+
+
+add(types.MethodType, "types:MethodType", _encode_method, _build_method)
 builders["builtins:type"] = find
 
 
