@@ -226,7 +226,10 @@ class RebasedOrderedDict(RebasedDict):
         content = _posh._content(self)
         with synchronized(self):
             items = content.copy()
-            item = key, items.pop(key)
+            keys = list(items)
+            value = items.pop(key)
+            # The key that is there, which may only be equal to this one.
+            item = next(k for k in keys if k not in items), value
             rest = list(items.items())
             content._reorder([*rest, item] if last else [item, *rest])
 
