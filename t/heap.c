@@ -19,6 +19,7 @@
 #include "actor.h"
 #include "attach.h"
 #include "format.h"
+#include "group.h"
 #include "memory.h"
 #include "posh.h"
 #include "span.h"
@@ -607,22 +608,6 @@ memory(void)
 	posh_heap_close(h);
 }
 
-static bool
-put_text(const char *dir, const char *name, const char *value)
-{
-	char file[200];
-	bool done;
-	int fd;
-
-	snprintf(file, sizeof(file), "%s/%s", dir, name);
-	fd = open(file, O_WRONLY);
-	done = fd >= 0 &&
-	       write(fd, value, strlen(value)) == (ssize_t)strlen(value);
-	if (fd >= 0)
-		close(fd);
-	return done;
-}
-
 /* In a control group of 64 MiB, where memory that is not there is a kill. */
 static int
 little_memory(struct actor *me, void *arg)
@@ -634,7 +619,7 @@ little_memory(struct actor *me, void *arg)
 	int rc;
 
 	(void)me;
-	if (!put_text(arg, "cgroup.procs", "0"))
+	if (!group_join(arg))
 		return 77;
 	if (posh_heap_create(NULL, &h))
 		return 1;
@@ -655,27 +640,14 @@ little_memory(struct actor *me, void *arg)
 static void
 memory_group(void)
 {
-	static const struct {
-		const char *dir, *limit;
-	} kind[] = {
-		{"/sys/fs/cgroup", "memory.max"},
-		{"/sys/fs/cgroup/memory", "memory.limit_in_bytes"},
-	};
+	char group[GROUP_NAME];
 	struct actor a;
-	char dir[100];
-	int i, rc = 77;
+	int rc = 77;
 
-	for (i = 0; i < 2 && rc == 77; i++) {
-		snprintf(dir, sizeof(dir), "%s/posh-test-%ld", kind[i].dir,
-			 (long)getpid());
-		if (mkdir(dir, 0755))
-			continue;
-		if (put_text(dir, kind[i].limit, "67108864")) {
-			actor_start(&a, ACTOR_STRAY, little_memory, dir);
-			rc = actor_end(&a);
-		}
-		while (rmdir(dir) && errno == EBUSY)
-			usleep(1000);
+	if (group_make(group, "67108864")) {
+		actor_start(&a, ACTOR_STRAY, little_memory, group);
+		rc = actor_end(&a);
+		group_remove(group);
 	}
 	if (rc == 77)
 		tap_skip(1, "no memory control group can be made here");

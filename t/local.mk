@@ -33,6 +33,8 @@ check_LIBRARIES += %D%/libtap.a
 	%D%/dying.h \
 	%D%/graph.c \
 	%D%/graph.h \
+	%D%/group.c \
+	%D%/group.h \
 	%D%/roster.c \
 	%D%/roster.h \
 	%D%/tap.c \
@@ -53,6 +55,7 @@ C_TESTS = \
 	%D%/fork-crash.t \
 	%D%/fuzz.t \
 	%D%/heap.t \
+	%D%/lifecycle.t \
 	%D%/lock-crash.t \
 	%D%/lock.t \
 	%D%/member-crash.t \
