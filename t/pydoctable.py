@@ -252,8 +252,9 @@ class TypesTest(unittest.TestCase):
         """no type is missing"""
         words = [re.findall(r"\w+", row[0]) for row in table("type")]
         named = {word for row in words for word in row}
-        for x in (*map(example, table("type")), pathlib.PurePath()):
-            posh.share([x])  # its module is known now
+        for row in table("type"):
+            if numpy is not None or not row[0].startswith("numpy."):
+                posh.share([example(row)])  # its module is known now
         for tp in (*_builtin.SHAREABLE, *_values.codecs):
             own = tp.__module__ in (Dog.__module__, "block")
             if not own and not issubclass(tp, tuple):
