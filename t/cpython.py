@@ -155,14 +155,11 @@ SHARED = {
     collections.deque: posh.SharedDeque,
     bytearray: posh.SharedBytearray,
 }
-if hasattr(posh, "SharedSet"):
-    SHARED[set] = posh.SharedSet
 MAKERS = {tp: Maker(tp, shared) for tp, shared in SHARED.items()}
 
 _DISPLAYS = {
     list: (ast.List, ast.ListComp),
     dict: (ast.Dict, ast.DictComp),
-    set: (ast.Set, ast.SetComp),
 }
 
 

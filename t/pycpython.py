@@ -48,9 +48,6 @@ INSTANCES = [
 
 _INSTANCES = {plan.module for plan in INSTANCES}
 
-if set in cpython.SHARED:
-    PLANS.append(Plan("test_set", [set], literals=[set]))
-
 
 class Outcome(unittest.TestResult):
     """What came of one test."""

@@ -219,9 +219,6 @@ mutables = [
     st.binary(max_size=9).map(bytearray),
     deques, arrays,
 ]
-HAS_SET = hasattr(posh, "SharedSet")
-if HAS_SET:
-    mutables.append(st.sets(keys, max_size=4))
 values = st.one_of(few, scalars, st.tuples(few, scalars), *mutables)
 
 
@@ -414,26 +411,6 @@ ARRAY = {
               frombytes=[pieces], fromlist=[lists]),
 }
 
-members = st.sets(keys, max_size=4)
-member_lists = members | st.lists(keys, max_size=4)
-SET = {
-    **{name: (op(name), [members])
-       for name in ("eq", "lt", "le", "gt", "ge", "or_", "and_", "sub", "xor",
-                    "ior", "iand", "isub", "ixor")},
-    "rsub": (lambda x, y: y - x, [members]),
-    "contains": (op("contains"), [keys | lists]),
-    "len": (len, []),
-    "iter": (set, []),
-    **methods(add=[keys | lists], discard=[keys], remove=[keys], clear=[],
-              copy=[], isdisjoint=[member_lists], issubset=[member_lists],
-              issuperset=[member_lists], union=[member_lists, member_lists],
-              intersection=[member_lists], difference=[member_lists],
-              symmetric_difference=[member_lists], update=[member_lists],
-              intersection_update=[member_lists],
-              difference_update=[member_lists],
-              symmetric_difference_update=[member_lists]),
-}
-
 names = st.sampled_from(["a", "b", "c", "default", "long name"])
 RECORD = {
     "getattr": (getattr, [names]),
@@ -502,8 +479,6 @@ KINDS = {
     "OrderedDict": (dicts.map(collections.OrderedDict), ORDERED),
     "Counter": (numbers.map(collections.Counter), COUNTER),
 }
-if HAS_SET:
-    KINDS["set"] = (st.sets(keys, max_size=6), SET)
 
 
 def sequences(operations):
