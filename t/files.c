@@ -722,6 +722,165 @@ small_disk(void)
 }
 
 /*
+ * /dev/shm of 64 MiB, read-only, or not there
+ */
+
+/* A list of texts of a MiB each, until there is no room. */
+static int64_t
+fill_heap(posh_heap *h, posh_handle list, int *rc)
+{
+	static char mib[1 << 20];
+	struct posh_value v = posh_bytes(mib, sizeof(mib));
+
+	while ((*rc = posh_list_append(h, list, &v)) == 0)
+		;
+	return posh_list_len(h, list);
+}
+
+/* Returns what is wrong, or 0. */
+static int
+fills_shm(void)
+{
+	struct posh_options o = {sizeof(o), 256 << 20, 0, POSH_CREATE};
+	struct posh_value v = posh_fresh(POSH_KIND_LIST), k, got;
+	posh_handle list;
+	posh_heap *h;
+	int64_t n;
+	int rc, i;
+
+	k = posh_utf8("list", 4);
+	if (posh_heap_open("posh-64", &o, &h) ||
+	    posh_dict_set(h, posh_heap_place(h, POSH_ROOT), &k, &v) < 0 ||
+	    posh_dict_get(h, posh_heap_place(h, POSH_ROOT), &k, &v))
+		return 1;
+	list = v.object;
+	n = fill_heap(h, list, &rc);
+	if (rc != -ENOMEM || n < 40 || n > 64)
+		return 2;
+	for (i = 0; i < n; i++)
+		if (posh_list_get(h, list, i, &got) || got.size != 1 << 20)
+			return 3;
+	if (posh_heap_check(h, NULL, NULL))
+		return 4;
+	/* What is freed is good for as much again. */
+	for (i = 0; i < n / 2; i++)
+		if (posh_list_pop(h, list, -1, NULL))
+			return 5;
+	if (fill_heap(h, list, &rc) != n || rc != -ENOMEM)
+		return 6;
+	posh_heap_close(h);
+	/* It is opened while there is no page left. */
+	fill_up();
+	if (posh_heap_open("posh-64", NULL, &h))
+		return 7;
+	rc = posh_list_pop(h, list, -1, NULL);
+	posh_heap_close(h);
+	return rc ? 8 : 0;
+}
+
+enum { FULL, READ_ONLY, NO_NEW, ABSENT, ABSENT_NEW, ANONYMOUS, SHM_CASES };
+
+static int
+with_other_shm(struct actor *me, void *arg)
+{
+	struct posh_options o = {sizeof(o), 4 << 20, 0, POSH_CREATE};
+	int got[SHM_CASES];
+	posh_heap *h;
+
+	(void)arg;
+	alarm(LIMIT);
+	strcpy(dir, "/dev/shm");
+	if (unshare(CLONE_NEWNS) ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("posh", dir, "tmpfs", 0, "size=64m"))
+		return 1;
+	got[FULL] = fills_shm();
+	if (mount("posh", dir, "tmpfs", MS_REMOUNT | MS_RDONLY, "size=64m"))
+		return 1;
+	got[READ_ONLY] = posh_heap_open("posh-64", NULL, &h);
+	got[NO_NEW] = posh_heap_open("posh-new", &o, &h);
+	if (mount("posh", "/dev", "tmpfs", 0, "size=1m"))
+		return 1;
+	got[ABSENT] = posh_heap_open("posh-64", NULL, &h);
+	got[ABSENT_NEW] = posh_heap_open("posh-new", &o, &h);
+	got[ANONYMOUS] = posh_heap_create(&o, &h);
+	return write(me->to, got, sizeof(got)) != sizeof(got);
+}
+
+static void
+other_shm(void)
+{
+	int got[SHM_CASES] = {0};
+	struct actor a;
+	ssize_t n;
+
+	actor_start(&a, ACTOR_STRAY, with_other_shm, NULL);
+	n = read(a.from, got, sizeof(got));
+	if (actor_end(&a) == 1 && n == 0) {
+		tap_skip(4, "no file system may be mounted here");
+		return;
+	}
+	ok(n == sizeof(got) && got[FULL] == 0,
+	   "/dev/shm of 64 MiB: full is an error, nothing is lost, and what "
+	   "is freed is used again (%d)",
+	   got[FULL]);
+	ok(got[READ_ONLY] == -EACCES && got[NO_NEW] == -EACCES,
+	   "a read-only /dev/shm: %s (%d, %d)", posh_error_text(-EACCES),
+	   got[READ_ONLY], got[NO_NEW]);
+	ok(got[ABSENT] == -ENOENT && got[ABSENT_NEW] == -ENOENT,
+	   "no /dev/shm: %s (%d, %d)", posh_error_text(-ENOENT), got[ABSENT],
+	   got[ABSENT_NEW]);
+	ok(got[ANONYMOUS] == 0, "anonymous heaps need none (%d)",
+	   got[ANONYMOUS]);
+}
+
+/*
+ * A file that is cut short
+ */
+
+/* At each page, from the end: how many opens said anything else. */
+static int
+opens_short(struct actor *me, void *arg)
+{
+	off_t at = (off_t)(whole_size - 1) & ~(off_t)4095;
+	int fd = file_of(whole, whole_size), bad = 0, rc;
+	posh_heap *h;
+
+	(void)arg;
+	alarm(LIMIT);
+	for (; at >= 0; at -= 4096) {
+		if (ftruncate(fd, at))
+			abort();
+		rc = posh_heap_open(path, NULL, &h);
+		bad += rc != (at ? -EUCLEAN : -EBADMSG);
+	}
+	return write(me->to, &bad, sizeof(bad)) != sizeof(bad);
+}
+
+static void
+cut_short(void)
+{
+	struct posh_options o = {sizeof(o), 4 << 20, 0, 0};
+	struct actor a;
+	posh_heap *h;
+	int bad = -1;
+
+	name_file("short");
+	actor_start(&a, ACTOR_STRAY, opens_short, NULL);
+	if (read(a.from, &bad, sizeof(bad)) != sizeof(bad))
+		bad = -1;
+	ok(actor_end(&a) == 0 && bad == 0,
+	   "a heap that is cut short at any page is an error (%d)", bad);
+	unlink(path);
+	if (posh_heap_create(&o, &h))
+		abort();
+	ok(ftruncate(posh_heap_fileno(h), 4096) && errno == EPERM &&
+		   posh_heap_check(h, NULL, NULL) == 0,
+	   "nobody can cut an anonymous heap short");
+	posh_heap_close(h);
+}
+
+/*
  * The heap that all come from
  */
 
@@ -780,6 +939,8 @@ main(void)
 		open_it(&files[i]);
 	}
 	small_disk();
+	other_shm();
+	cut_short();
 	snprintf(real, sizeof(real), "%s/real", dir);
 	unlink(real);
 	rmdir(dir);
