@@ -115,6 +115,16 @@ fill_buffer(posh_heap *h, posh_handle buffer)
 }
 
 static void
+fill_set(posh_heap *h, posh_handle set)
+{
+	struct posh_value item[6] = {
+		text("a"),       posh_bool(true),  text("a longer key"),
+		posh_bool(true), posh_object(set), posh_bool(true)};
+
+	posh_dict_update(h, set, item, 3, 0);
+}
+
+static void
 fill(posh_heap *h)
 {
 	static const char big[200000];
@@ -132,6 +142,10 @@ fill(posh_heap *h)
 	put(h, "buffer", posh_fresh(POSH_KIND_BUFFER));
 	o = named(h, "buffer");
 	fill_buffer(h, o);
+	posh_object_drop(h, o);
+	put(h, "set", posh_fresh(POSH_KIND_SET));
+	o = named(h, "set");
+	fill_set(h, o);
 	posh_object_drop(h, o);
 	put(h, "big", posh_bytes(big, sizeof(big)));
 	if (posh_class_intern(h, "Class", &cls) ||

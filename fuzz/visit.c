@@ -135,6 +135,8 @@ see_dict(struct tour *t, posh_handle o)
 		free(all);
 	}
 	k = posh_int(5);
+	v = posh_bool(true);
+	posh_dict_set(t->h, o, &k, &v);
 	v = posh_object(o);
 	posh_dict_set(t->h, o, &k, &v);
 	some[0] = k;
@@ -265,6 +267,7 @@ see(struct tour *t, posh_handle o)
 		see_list(t, o);
 		break;
 	case POSH_KIND_DICT:
+	case POSH_KIND_SET:
 		see_dict(t, o);
 		break;
 	case POSH_KIND_TUPLE:

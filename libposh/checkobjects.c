@@ -222,6 +222,25 @@ check_dict(struct posh__check *c, uint64_t dict)
 		check_entry(c, dict, &v, i);
 }
 
+/* A set is a dict whose values are all True. */
+static void
+check_set(struct posh__check *c, uint64_t set)
+{
+	struct posh__dview v;
+	uint32_t i;
+
+	check_dict(c, set);
+	if (posh__dview(c->self->h, set, &v))
+		return;
+	for (i = 0; v.body && i < v.used; i++) {
+		uint64_t value = posh__load(&v.body->entry[i].value);
+
+		if (value && value != POSH__TRUE)
+			posh__say(c, "set %#llx: element %u has a value",
+				  posh__hex(set), i);
+	}
+}
+
 /* The value of a stored key in a dict that is always there, or EMPTY. */
 static uint64_t
 value_of(struct posh__check *c, enum posh_place place, uint64_t key)
@@ -354,9 +373,10 @@ posh__check_object(struct posh__check *c, uint64_t object)
 {
 	struct posh__object *o = posh__object(c->self->h, object);
 	uint64_t front =
-		o->kind == POSH__KIND_BUFFER  ? sizeof(struct posh__buffer)
-		: o->kind >= POSH__KIND_TUPLE ? sizeof(struct posh__tuple)
-					      : sizeof(*o);
+		o->kind == POSH__KIND_BUFFER ? sizeof(struct posh__buffer)
+		: o->kind >= POSH__KIND_TUPLE && o->kind != POSH__KIND_SET
+			? sizeof(struct posh__tuple)
+			: sizeof(*o);
 
 	if (posh__block_bytes(c->self->h, object) < front) {
 		posh__say(c, "object %#llx (kind %u) has no room for its front",
@@ -378,6 +398,9 @@ posh__check_object(struct posh__check *c, uint64_t object)
 	case POSH__KIND_DEQUE:
 		check_deque(c, object);
 		break;
+	case POSH__KIND_SET:
+		check_set(c, object);
+		break;
 	case POSH__KIND_TUPLE:
 		check_tuple(c, object);
 		break;
@@ -389,6 +412,7 @@ posh__check_object(struct posh__check *c, uint64_t object)
 		break;
 	default:
 		check_instance(c, object);
+		break;
 	}
 }
 
@@ -430,8 +454,8 @@ is_class(struct posh__check *c, uint64_t key, uint64_t value)
 	return true;
 }
 
-/* A ticket is a number, and a list: an object, when it expires, and how often
- * it is on its way. */
+/* A ticket is a number, and a list: an object, when it expires, and how many
+ * pickles of it are on their way. */
 static bool
 is_ticket(struct posh__check *c, uint64_t key, uint64_t value)
 {

@@ -34,6 +34,16 @@
 #include "dict.h"
 #include "quick.h"
 
+/* Enter a write on a dict, or a set. */
+static int
+enter_dict(posh_heap *h, posh_handle o, struct posh__self **self)
+{
+	int rc = posh__enter_object(h, o, POSH__KIND_DICT, self);
+
+	return rc == -EINVAL ? posh__enter_object(h, o, POSH__KIND_SET, self)
+			     : rc;
+}
+
 /* Enter the monitor and look at the body. */
 static int
 lock_view(struct posh__self *self, uint64_t dict, struct posh__dview *v)
@@ -58,11 +68,31 @@ lookup(struct posh__self *self, const struct posh__dview *v,
 	return rc == -EAGAIN ? -EUCLEAN : rc;
 }
 
+/* May the container have this value? */
+static int
+check_value(posh_heap *h, posh_handle o, const struct posh_value *v)
+{
+	if (posh__object(h, o.off)->kind != POSH__KIND_SET)
+		return 0;
+	return v->type == POSH_BOOL && v->i ? 0 : -EINVAL;
+}
+
+static int
+make(posh_heap *h, unsigned kind, posh_handle *out)
+{
+	return posh__object_empty(h, sizeof(struct posh__object), kind, out);
+}
+
 int
 posh_dict_new(posh_heap *h, posh_handle *out)
 {
-	return posh__object_empty(h, sizeof(struct posh__object),
-				  POSH__KIND_DICT, out);
+	return make(h, POSH__KIND_DICT, out);
+}
+
+int
+posh_set_new(posh_heap *h, posh_handle *out)
+{
+	return make(h, POSH__KIND_SET, out);
 }
 
 /* Write entry `index`, name it in index slot pos, count it; again and again
@@ -207,11 +237,13 @@ posh_dict_set(posh_heap *h, posh_handle o, struct posh_value *in,
 	struct posh__place at;
 	uint64_t value = 0;
 	bool imm = posh__value_immediate(v, &value);
-	int rc = posh__enter_object(h, o, POSH__KIND_DICT, &self);
+	int rc = enter_dict(h, o, &self);
 
 	if (rc)
 		return rc;
-	rc = posh__key(self, in, &key);
+	rc = check_value(h, o, v);
+	if (rc == 0)
+		rc = posh__key(self, in, &key);
 	if (rc == 0 && imm && quick_set(self, o.off, &key, value)) {
 		posh__leave(self);
 		return 0;
@@ -264,11 +296,13 @@ posh_dict_setdefault(posh_heap *h, posh_handle o, struct posh_value *in,
 	struct posh__key key;
 	struct posh__place at;
 	struct entry_read r = {0, NULL, out};
-	int rc = posh__enter_object(h, o, POSH__KIND_DICT, &self);
+	int rc = enter_dict(h, o, &self);
 
 	if (rc)
 		return rc;
-	rc = posh__key(self, in, &key);
+	rc = check_value(h, o, v);
+	if (rc == 0)
+		rc = posh__key(self, in, &key);
 	if (rc == 0)
 		rc = posh__value_encode(self, v, &self->t->val[1]);
 	if (rc == 0)
@@ -356,7 +390,7 @@ posh_dict_pop(posh_heap *h, posh_handle o, const struct posh_value *in,
 	struct posh__key key;
 	struct posh__place at;
 	struct entry_read r = {0, NULL, out};
-	int rc = posh__enter_object(h, o, POSH__KIND_DICT, &self);
+	int rc = enter_dict(h, o, &self);
 
 	if (rc)
 		return rc;
@@ -404,7 +438,7 @@ posh_dict_popitem(posh_heap *h, posh_handle o, struct posh_value *key,
 	struct posh__dview v;
 	struct posh__place at = {true, 0, 0};
 	struct entry_read r = {0, key, value};
-	int rc = posh__enter_object(h, o, POSH__KIND_DICT, &self);
+	int rc = enter_dict(h, o, &self);
 
 	if (rc)
 		return rc;
@@ -430,7 +464,7 @@ posh_dict_clear(posh_heap *h, posh_handle o)
 {
 	struct posh__self *self;
 	struct posh__dview v;
-	int rc = posh__enter_object(h, o, POSH__KIND_DICT, &self);
+	int rc = enter_dict(h, o, &self);
 
 	if (rc)
 		return rc;
@@ -602,12 +636,15 @@ posh_dict_update(posh_heap *h, posh_handle o, struct posh_value *item, size_t n,
 	struct posh__dview v;
 	struct posh__key key;
 	size_t i;
-	int rc = posh__enter_object(h, o, POSH__KIND_DICT, &self);
+	int rc = enter_dict(h, o, &self);
 
 	if (rc)
 		return rc;
-	for (i = 0; i < n && rc == 0; i++)
-		rc = posh__key(self, &item[2 * i], &key); /* malformed? */
+	for (i = 0; i < n && rc == 0; i++) {
+		rc = check_value(h, o, &item[2 * i + 1]);
+		if (rc == 0) /* malformed? */
+			rc = posh__key(self, &item[2 * i], &key);
+	}
 	if (rc == 0)
 		rc = posh__stage_make(self, item, 2 * n);
 	if (rc == 0 && flags & POSH_REPLACE)
@@ -650,7 +687,7 @@ posh__dict_finish(struct posh__self *self, uint64_t op)
 	struct posh__dview v;
 
 	if (!posh__block_word(self->h, dict) ||
-	    posh__object(self->h, dict)->kind != POSH__KIND_DICT ||
+	    !posh__kind_is_dict(posh__object(self->h, dict)->kind) ||
 	    posh__dview(self->h, dict, &v) || !v.body ||
 	    posh__load(&t->body) != (uint64_t)((char *)v.body - self->h->base))
 		return;

@@ -26,7 +26,7 @@ posh_dict_len(posh_heap *h, posh_handle o)
 
 	if (rc)
 		return rc;
-	rc = posh__object_is(h, o, POSH__KIND_DICT);
+	rc = posh__object_is_dict(h, o);
 	if (rc == 0 && posh__seq_even(p, &seq) &&
 	    posh__dview(h, o.off, &v) == 0 && posh__seq_same(p, seq)) {
 		posh__leave(self);
@@ -78,7 +78,7 @@ posh_dict_get(posh_heap *h, posh_handle o, const struct posh_value *key,
 
 	if (rc)
 		return rc;
-	rc = posh__object_is(h, o, POSH__KIND_DICT);
+	rc = posh__object_is_dict(h, o);
 	if (rc == 0)
 		rc = posh__key(self, key, &g.key);
 	g.out = out;
@@ -177,7 +177,7 @@ posh_dict_candidates(posh_heap *h, posh_handle o,
 
 	if (rc)
 		return rc;
-	rc = posh__object_is(h, o, POSH__KIND_DICT);
+	rc = posh__object_is_dict(h, o);
 	if (rc == 0)
 		rc = posh__key(self, value, &c.key);
 	if (rc == 0 && !c.key.immediate)
@@ -289,7 +289,7 @@ read_items(posh_heap *h, posh_handle o, uint64_t *cursor, struct run *r,
 	if (rc)
 		return rc;
 	r->cursor = *cursor;
-	rc = posh__object_is(h, o, POSH__KIND_DICT);
+	rc = posh__object_is_dict(h, o);
 	if (rc == 0)
 		rc = posh__read(self, o.off, read_run, r);
 	posh__leave(self);

@@ -250,6 +250,7 @@ enum {
 	POSH__KIND_DICT = 2,
 	POSH__KIND_TUPLE = 3,
 	POSH__KIND_INSTANCE = 4,
+	POSH__KIND_SET = 5, /* a dict whose values are all True */
 	POSH__KIND_DEQUE = 6,
 	POSH__KIND_BLOB = 7,
 	POSH__KIND_BUFFER = 8,

@@ -55,6 +55,7 @@ size_of(struct posh__self *self, const struct posh_value *in)
 	switch (in->kind) {
 	case POSH_KIND_LIST:
 	case POSH_KIND_DICT:
+	case POSH_KIND_SET:
 		return sizeof(struct posh__object);
 	case POSH_KIND_DEQUE:
 		return sizeof(struct posh__deque);

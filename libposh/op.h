@@ -122,6 +122,21 @@ posh__object_is(struct posh_heap *h, posh_handle o, unsigned kind)
 	return posh__object(h, o.off)->kind == kind ? 0 : -EINVAL;
 }
 
+/* The same of a dict, or a set: that is a dict whose values are all True. */
+static inline bool
+posh__kind_is_dict(unsigned kind)
+{
+	return kind == POSH__KIND_DICT || kind == POSH__KIND_SET;
+}
+
+static inline int
+posh__object_is_dict(struct posh_heap *h, posh_handle o)
+{
+	return posh__object_is(h, o, POSH__KIND_DICT)
+		       ? posh__object_is(h, o, POSH__KIND_SET)
+		       : 0;
+}
+
 /* Enter a write on an object of this kind.
  *   -EINVAL  the handle names none */
 static inline int

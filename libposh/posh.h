@@ -280,6 +280,7 @@ enum posh_kind {
 	POSH_KIND_DICT = 2,
 	POSH_KIND_TUPLE = 3, /* a tuple that has objects in it */
 	POSH_KIND_INSTANCE = 4,
+	POSH_KIND_SET = 5,
 	POSH_KIND_DEQUE = 6,
 	POSH_KIND_BLOB = 7,   /* bytes in place */
 	POSH_KIND_BUFFER = 8, /* a blob that may be replaced */
@@ -691,6 +692,16 @@ POSH_API int64_t posh_dict_read_back(posh_heap *h, posh_handle o,
  * Since 0.1. */
 POSH_API int64_t posh_dict_snapshot(posh_heap *h, posh_handle o,
 				    struct posh_value **out, uint64_t *version);
+
+/*
+ * SETS
+ *
+ * A set is a dict whose values are all True: every call for dicts takes one,
+ * and none accepts another value for it (-EINVAL).  An element is a key.
+ */
+
+/* Make an empty set.  The caller owns a hold.  Since 0.1. */
+POSH_API int posh_set_new(posh_heap *h, posh_handle *out);
 
 /*
  * TUPLES

@@ -79,6 +79,7 @@ posh__rows(struct posh_heap *h, uint64_t block, struct posh__row *row,
 	switch (o->kind) {
 	case POSH__KIND_LIST:
 	case POSH__KIND_DICT:
+	case POSH__KIND_SET:
 	case POSH__KIND_DEQUE:
 		*body = posh__load(&o->body);
 		return *body ? posh__body_rows(h, *body, row) : 0;

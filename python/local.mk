@@ -24,6 +24,7 @@ EXT_SOURCES = \
 	%D%/_posh/kindinstance.c \
 	%D%/_posh/kindlist.c \
 	%D%/_posh/kinds.c \
+	%D%/_posh/kindset.c \
 	%D%/_posh/kindtuple.c \
 	%D%/_posh/layout.c \
 	%D%/_posh/list.c \
@@ -38,6 +39,9 @@ EXT_SOURCES = \
 	%D%/_posh/monitor.c \
 	%D%/_posh/proxy.c \
 	%D%/_posh/renew.h \
+	%D%/_posh/set.c \
+	%D%/_posh/set.h \
+	%D%/_posh/setops.c \
 	%D%/_posh/share.c \
 	%D%/_posh/sharing.h \
 	%D%/_posh/synch.c \

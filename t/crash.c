@@ -389,6 +389,7 @@ all_given_back(struct world *w, uint64_t empty)
 	posh_object_drop(w->h, w->list);
 	posh_object_drop(w->h, w->dict);
 	posh_object_drop(w->h, w->own);
+	posh_object_drop(w->h, w->set);
 	posh_object_drop(w->h, w->inst);
 	posh_object_drop(w->h, w->deque);
 	bytes = world_clear(w->h, &suspects);

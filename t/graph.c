@@ -272,12 +272,12 @@ plain(struct graph *g)
 static struct posh_value
 fresh(struct graph *g)
 {
-	unsigned kind = 1 + below(g, 3);
-	struct posh_value v;
+	static const enum posh_kind kinds[] = {POSH_KIND_LIST, POSH_KIND_DICT,
+					       POSH_KIND_INSTANCE,
+					       POSH_KIND_SET};
+	enum posh_kind kind = kinds[below(g, 4)];
+	struct posh_value v = posh_fresh(kind);
 
-	if (kind == 3)
-		kind = POSH_KIND_INSTANCE;
-	v = posh_fresh((enum posh_kind)kind);
 	if (kind == POSH_KIND_INSTANCE) {
 		v.size = SLOTS;
 		v.object = g->cls;
@@ -403,8 +403,7 @@ right(const struct posh_value *v)
 		return v->size == 2 && right(&v->items[0]) &&
 		       right(&v->items[1]);
 	case POSH_OBJECT:
-		return v->kind >= POSH_KIND_LIST &&
-		       v->kind <= POSH_KIND_INSTANCE;
+		return v->kind >= POSH_KIND_LIST && v->kind <= POSH_KIND_SET;
 	}
 	return false;
 }
@@ -463,12 +462,12 @@ pick_item(struct graph *g, const struct place *p, struct posh_value *v)
 	struct posh_value item[2 * 64];
 	int64_t n, k;
 
-	if (p->kind != POSH_KIND_DICT)
+	if (p->kind != POSH_KIND_DICT && p->kind != POSH_KIND_SET)
 		return pick(g, p, v);
 	n = posh_dict_read(g->h, p->o, &cursor, 64, 0, item, NULL);
 	if (n <= 0)
 		return n < 0 ? (int)n : -ENOENT;
-	k = 2 * (int64_t)below(g, (unsigned)n) + 1;
+	k = 2 * (int64_t)below(g, (unsigned)n) + (p->kind == POSH_KIND_DICT);
 	*v = item[k];
 	item[k] = posh_none();
 	took(g, "dict read", item, 2 * (size_t)n);
@@ -487,7 +486,8 @@ descend(struct graph *g, struct place *p)
 		if (expect(g, "descend", rc) < 0)
 			continue;
 		if (v.type != POSH_OBJECT) {
-			if (p->kind != POSH_KIND_DICT && !right(&v))
+			if (p->kind != POSH_KIND_DICT &&
+			    p->kind != POSH_KIND_SET && !right(&v))
 				complain(g, "kind %u: value of type %u",
 					 p->kind, v.type);
 			continue;
@@ -642,6 +642,14 @@ list_step(struct graph *g, const struct place *p)
 	}
 }
 
+/* A value for a dict; a set has but one. */
+static struct posh_value
+value_for(struct graph *g, const struct place *p)
+{
+	return p->kind == POSH_KIND_SET ? posh_bool(true)
+					: any_value(g, p->depth);
+}
+
 /* The values of two keys that are only ever set together. */
 static void
 dict_twins(struct graph *g, const struct place *p, unsigned flags)
@@ -653,10 +661,12 @@ dict_twins(struct graph *g, const struct place *p, unsigned flags)
 		n = 3; /* keys that all differ are asked for */
 	v[0] = posh_utf8("left", 4);
 	v[2] = posh_utf8("right", 5);
-	v[1] = v[3] = posh_int(number(graph_random(g)));
+	v[1] = v[3] = p->kind == POSH_KIND_SET
+			      ? posh_bool(true)
+			      : posh_int(number(graph_random(g)));
 	for (i = 2; i < n; i++) {
 		v[2 * i] = any_key(g, p->depth);
-		v[2 * i + 1] = any_value(g, p->depth);
+		v[2 * i + 1] = value_for(g, p);
 	}
 	expect(g, "update", posh_dict_update(g->h, p->o, v, n, flags));
 }
@@ -719,10 +729,10 @@ dict_step(struct graph *g, const struct place *p)
 	if (posh_dict_len(h, p->o) > LONG)
 		op = 28;
 	if (op < 10) {
-		v[0] = any_value(g, p->depth);
+		v[0] = value_for(g, p);
 		expect(g, "dict set", posh_dict_set(h, p->o, &k, v));
 	} else if (op < 13) {
-		v[0] = any_value(g, p->depth);
+		v[0] = value_for(g, p);
 		if (expect(g, "setdefault",
 			   posh_dict_setdefault(h, p->o, &k, v, &v[1])) >= 0)
 			took(g, "setdefault", &v[1], 1);
@@ -785,6 +795,7 @@ change(struct graph *g, const struct place *p)
 		list_step(g, p);
 		break;
 	case POSH_KIND_DICT:
+	case POSH_KIND_SET:
 		dict_step(g, p);
 		break;
 	case POSH_KIND_INSTANCE:
@@ -809,7 +820,7 @@ own_step(struct graph *g)
 		return;
 	}
 	p.depth = 1 + below(g, DEEPEST);
-	switch (below(g, 4)) {
+	switch (below(g, 5)) {
 	case 0:
 		rc = posh_list_new(g->h, &p.o);
 		p.kind = POSH_KIND_LIST;
@@ -821,6 +832,10 @@ own_step(struct graph *g)
 	case 2:
 		rc = posh_instance_new(g->h, g->cls, SLOTS, &p.o);
 		p.kind = POSH_KIND_INSTANCE;
+		break;
+	case 3:
+		rc = posh_set_new(g->h, &p.o);
+		p.kind = POSH_KIND_SET;
 		break;
 	default:
 		if (!find(g, p.depth, &p))
@@ -905,6 +920,7 @@ visit(struct graph *g, const struct place *p)
 		}
 		break;
 	case POSH_KIND_DICT:
+	case POSH_KIND_SET:
 		n = posh_dict_snapshot(g->h, p->o, &all, NULL);
 		if (expect(g, "visit dict", n) < 0)
 			break;

@@ -140,6 +140,7 @@ PYTHON_TESTS = \
 	%D%/pyregister.py \
 	%D%/pyproperty.py \
 	%D%/pyrebase.py \
+	%D%/pyset.py \
 	%D%/pyshare.py \
 	%D%/pystorm.py \
 	%D%/pystub.py \

@@ -213,6 +213,13 @@ class TypesTest(unittest.TestCase):
                 lambda k: p.update(dict.fromkeys(keys, k)),
                 lambda: list(p.copy().values()),
             )
+        if isinstance(p, set):
+            p.clear()
+            p.update(range(50))
+            return (
+                lambda k: p.symmetric_difference_update(range(100)),
+                lambda: [i // 50 for i in p.copy()],
+            )
         if isinstance(p, collections.deque):
             p.extend([0] * p.maxlen)
             return lambda k: p.extend([k] * p.maxlen), lambda: list(p.copy())

@@ -259,7 +259,7 @@ class AttributeTest(unittest.TestCase):
         with self.assertRaises(posh.NotShareableError):
             p.name = object()
         with self.assertRaises(posh.NotShareableError):
-            p.other = [{1}]
+            p.other = [object()]
         self.assertEqual(vars(p), {"name": "Rex", "tricks": []})
 
     def test_proxy_is_one(self):

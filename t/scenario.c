@@ -503,6 +503,43 @@ dict_replace(struct world *w)
 }
 
 /*
+ * Sets: dicts whose values are all True
+ */
+
+static void
+set_add(struct world *w)
+{
+	struct posh_value k = text("an element more"), v = posh_bool(true);
+
+	CALL(dict_set)(w->h, w->set, &k, &v);
+}
+
+static void
+set_remove(struct world *w)
+{
+	struct posh_value k = text("the second element");
+
+	CALL(dict_pop)(w->h, w->set, &k, NULL);
+}
+
+static void
+set_update(struct world *w)
+{
+	struct posh_value v[4] = {text("the second element"), posh_bool(true),
+				  text("a fourth element"), posh_bool(true)};
+
+	CALL(dict_update)(w->h, w->set, v, 2, 0);
+}
+
+static void
+set_replace(struct world *w)
+{
+	struct posh_value v[2] = {text("the only element"), posh_bool(true)};
+
+	CALL(dict_update)(w->h, w->set, v, 1, POSH_REPLACE);
+}
+
+/*
  * Instances, tuples, classes
  */
 
@@ -565,6 +602,8 @@ make_and_drop(struct world *w)
 		CALL(object_drop)(w->h, o);
 	}
 	if (CALL(dict_new)(w->h, &o) == 0)
+		CALL(object_drop)(w->h, o);
+	if (CALL(set_new)(w->h, &o) == 0)
 		CALL(object_drop)(w->h, o);
 	if (CALL(instance_new)(w->h, w->cls, 3, &o) == 0)
 		CALL(object_drop)(w->h, o);
@@ -1058,6 +1097,10 @@ const struct scenario scenarios[] = {
 	{"dict: setdefault of an old key", dict_keep, 0, NULL},
 	{"dict: update", scenario_update, 0, NULL},
 	{"dict: replace", dict_replace, 0, NULL},
+	{"set: add", set_add, 0, NULL},
+	{"set: remove", set_remove, 0, NULL},
+	{"set: update", set_update, 0, NULL},
+	{"set: replace", set_replace, 0, NULL},
 	{"set an attribute", set_attribute, 0, NULL},
 	{"set an attribute to a plain value", set_attribute_plain, 0, NULL},
 	{"delete an attribute", delete_attribute, 0, prepare_attribute},

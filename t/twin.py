@@ -14,6 +14,8 @@ def plain(x):
         return [plain(v) for v in x]
     if issubclass(kind, posh.SharedDict):
         return {plain(k): plain(v) for k, v in x.items()}
+    if issubclass(kind, posh.SharedSet):
+        return {plain(v) for v in x}
     if kind in (list, tuple, set, frozenset):
         return kind(map(plain, x))
     if kind is dict:

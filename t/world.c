@@ -88,12 +88,14 @@ world_make(struct world *w)
 
 	must(posh_list_new(h, &w->list));
 	must(posh_dict_new(h, &w->dict));
+	must(posh_set_new(h, &w->set));
 	must(posh_list_new(h, &w->own));
 	must(posh_class_intern(h, "crash.Dog", &w->cls));
 	must(posh_instance_new(h, w->cls, 4, &w->inst));
 	must(posh_deque_new(h, 12, &w->deque));
 	world_set(h, root, "list", posh_object(w->list));
 	world_set(h, root, "dict", posh_object(w->dict));
+	world_set(h, root, "set", posh_object(w->set));
 	world_set(h, root, "instance", posh_object(w->inst));
 	world_set(h, root, "deque", posh_object(w->deque));
 	for (i = 0; i < 4; i++) {
@@ -109,6 +111,9 @@ world_make(struct world *w)
 	world_set(h, w->dict, "a", posh_int(1));
 	world_set(h, w->dict, "the second key", world_text("the second value"));
 	world_set(h, w->dict, "third", posh_fresh(POSH_KIND_LIST));
+	world_set(h, w->set, "a", posh_bool(true));
+	world_set(h, w->set, "the second element", posh_bool(true));
+	world_set(h, w->set, "third", posh_bool(true));
 	world_graph(h, w->own, 0);
 }
 
@@ -116,8 +121,8 @@ void
 world_garbage(const struct world *w)
 {
 	posh_heap *h = w->h;
-	posh_handle l, d, o, x;
-	struct posh_value v;
+	posh_handle l, d, o, x, set;
+	struct posh_value v, k;
 
 	must(posh_list_new(h, &l));
 	must(posh_dict_new(h, &d));
@@ -132,6 +137,12 @@ world_garbage(const struct world *w)
 	must(posh_instance_set(h, o, 1, &v));
 	must(posh_instance_extra(h, o, 1, &x));
 	world_set(h, x, "round", posh_object(d));
+	v = posh_fresh(POSH_KIND_SET);
+	must(posh_list_append(h, l, &v));
+	set = v.object;
+	v = posh_object(l);
+	k = posh_bool(true);
+	must(posh_dict_set(h, set, &v, &k));
 	posh_object_drop(h, x);
 	posh_object_drop(h, l);
 	posh_object_drop(h, d);
@@ -256,6 +267,7 @@ digest_object(posh_heap *h, const struct posh_value *v, int depth)
 		n = posh_deque_snapshot(h, v->object, &all, NULL);
 		break;
 	case POSH_KIND_DICT:
+	case POSH_KIND_SET:
 		n = posh_dict_snapshot(h, v->object, &all, NULL);
 		n = n < 0 ? n : 2 * n;
 		break;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* world.h - a little heap for crash tests: a list, a dict and an instance in
- * the root, and an object that nobody refers to but who made the world. */
+/* world.h - a little heap for crash tests: a list, a dict, a set and an
+ * instance in the root, and an object that nobody refers to but who made the
+ * world. */
 #ifndef POSH_WORLD_H
 #define POSH_WORLD_H
 
@@ -11,7 +12,7 @@
 
 struct world {
 	posh_heap *h;
-	posh_handle list, dict, own, inst, cls, deque;
+	posh_handle list, dict, set, own, inst, cls, deque;
 	posh_handle buffer; /* the root holds it alone */
 };
 

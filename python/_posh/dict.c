@@ -236,8 +236,8 @@ set_rest(proxy_object *p, PyObject *key, PyObject *x)
 	return rc;
 }
 
-static inline int
-set(proxy_object *p, PyObject *key, PyObject *x)
+int
+dict_set_item(proxy_object *p, PyObject *key, PyObject *x)
 {
 	struct posh_value k, v;
 
@@ -246,10 +246,8 @@ set(proxy_object *p, PyObject *key, PyObject *x)
 	return set_rest(p, key, x);
 }
 
-/* Remove a key and give its value, unless out is NULL: 1, 0 if there was
- * none, or -1. */
-static int
-take(proxy_object *p, PyObject *key, PyObject **out)
+int
+dict_take(proxy_object *p, PyObject *key, PyObject **out)
 {
 	struct posh_value k, v;
 	encoder e;
@@ -284,8 +282,8 @@ dict_ass_subscript(PyObject *self, PyObject *key, PyObject *x)
 	int rc;
 
 	if (LIKELY(x != NULL))
-		return set(p, key, x);
-	rc = take(p, key, NULL);
+		return dict_set_item(p, key, x);
+	rc = dict_take(p, key, NULL);
 	if (rc == 0)
 		error_set_key(key);
 	return rc > 0 ? 0 : -1;
@@ -351,7 +349,7 @@ dict_pop(METHOD_ARGS)
 
 	if (nargs < 1 || nargs > 2 || kwnames)
 		return DICT_MISUSE("pop");
-	rc = take((proxy_object *)self, args[0], &x);
+	rc = dict_take((proxy_object *)self, args[0], &x);
 	if (rc > 0)
 		return x;
 	if (rc == 0 && nargs == 2)

@@ -31,11 +31,24 @@ bool key_has_value(PyObject *key);
 int key_make(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e);
 
 /*
+ * Items one by one (dict.c).
+ */
+
+int dict_set_item(proxy_object *p, PyObject *key, PyObject *x);
+
+/* Remove a key and give its value, unless out is NULL: 1, 0 if there was
+ * none, or -1. */
+int dict_take(proxy_object *p, PyObject *key, PyObject **out);
+
+/*
  * Operations on all items (dictops.c).
  */
 
 /* Set all that dict.update would for such arguments: all or nothing. */
 int dict_merge(proxy_object *p, PyObject *other, PyObject *kwds);
+/* Replace all items by those of a plain dict: all or nothing.  The monitor
+ * is the caller's. */
+int dict_replace(proxy_object *p, PyObject *plain);
 PyObject *dict_update(METHOD_ARGS);
 PyObject *dict_fromkeys(METHOD_ARGS);
 PyObject *dict_repr(PyObject *self);

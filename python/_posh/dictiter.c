@@ -237,15 +237,21 @@ iter_next(PyObject *self)
 		return NULL;
 	if (UNLIKELY(it->failed || resized(it, p))) {
 		it->failed = true;
-		PyErr_SetString(PyExc_RuntimeError,
-				"dictionary changed size during iteration");
+		PyErr_SetString(
+			PyExc_RuntimeError,
+			p->kind == POSH_KIND_SET
+				? "Set changed size during iteration"
+				: "dictionary changed size during iteration");
 		return NULL;
 	}
 	Py_INCREF(p);
 	rc = advance(it, p);
 	if (UNLIKELY(rc > 0 && it->left <= 0 && p->added != it->added))
-		PyErr_SetString(PyExc_RuntimeError,
-				"dictionary keys changed during iteration");
+		PyErr_SetString(
+			PyExc_RuntimeError,
+			p->kind == POSH_KIND_SET
+				? "Set changed during iteration"
+				: "dictionary keys changed during iteration");
 	else if (LIKELY(rc > 0))
 		x = give(it);
 	else if (rc == 0)

@@ -113,7 +113,7 @@ encode_items(proxy_object *p, PyObject *items, encoder *e)
 
 static int
 update_locked(proxy_object *p, PyObject *items, struct posh_value *v,
-	      encoder *e)
+	      encoder *e, unsigned flags)
 {
 	size_t n = (size_t)PyList_GET_SIZE(items);
 	int64_t before, after;
@@ -130,11 +130,15 @@ update_locked(proxy_object *p, PyObject *items, struct posh_value *v,
 			return -1;
 	}
 	CALL(before, posh_dict_len(HEAP(p), p->handle));
-	WRITE(p, rc, posh_dict_update(HEAP(p), p->handle, v, n, 0));
+	WRITE(p, rc, posh_dict_update(HEAP(p), p->handle, v, n, flags));
 	CALL(after, posh_dict_len(HEAP(p), p->handle));
 	if (rc < 0)
 		return proxy_failed(p, rc);
-	p->added += after - before;
+	p->added += after;
+	if (flags & POSH_REPLACE)
+		p->removed += before;
+	else
+		p->added -= before;
 	return 0;
 }
 
@@ -173,29 +177,43 @@ dict_reorder(PyObject *self, PyObject *items)
 	Py_RETURN_NONE;
 }
 
-int
-dict_merge(proxy_object *p, PyObject *other, PyObject *kwds)
+static int
+apply(proxy_object *p, PyObject *dict, unsigned flags)
 {
-	PyObject *dict = gather(other, kwds);
-	PyObject *items = dict ? PyDict_Items(dict) : NULL;
+	PyObject *items = PyDict_Items(dict);
 	struct posh_value *v;
 	encoder e;
 	int rc = -1;
 
-	Py_XDECREF(dict);
 	if (!items)
 		return -1;
 	encoder_init(&e, p->heap);
 	v = encode_items(p, items, &e);
-	if (v && PyList_GET_SIZE(items) == 0) {
+	if (v && PyList_GET_SIZE(items) == 0 && !(flags & POSH_REPLACE)) {
 		rc = 0;
 	} else if (v && proxy_lock(p) == 0) {
-		rc = update_locked(p, items, v, &e);
+		rc = update_locked(p, items, v, &e, flags);
 		proxy_unlock(p);
 	}
 	encoder_clear(&e);
 	Py_DECREF(items);
 	return rc;
+}
+
+int
+dict_merge(proxy_object *p, PyObject *other, PyObject *kwds)
+{
+	PyObject *dict = gather(other, kwds);
+	int rc = dict ? apply(p, dict, 0) : -1;
+
+	Py_XDECREF(dict);
+	return rc;
+}
+
+int
+dict_replace(proxy_object *p, PyObject *plain)
+{
+	return apply(p, plain, POSH_REPLACE);
 }
 
 /* Make a dict of keyword arguments. */

@@ -71,8 +71,8 @@ dict_empty(copier *Py_UNUSED(c), posh_handle Py_UNUSED(o))
 	return PyDict_New();
 }
 
-static int
-refill_dict(copier *c, posh_handle o, PyObject *copy)
+int
+copier_refill_items(copier *c, posh_handle o, PyObject *copy)
 {
 	struct posh_value *v;
 	PyObject *items;
@@ -95,4 +95,4 @@ refill_dict(copier *c, posh_handle o, PyObject *copy)
 }
 
 const struct kind kind_dict = {dict_fresh, dict_make,  fill_dict,
-			       NULL,       dict_empty, refill_dict};
+			       NULL,       dict_empty, copier_refill_items};

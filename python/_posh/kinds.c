@@ -8,6 +8,7 @@ static const struct kind *const kinds[KINDS] = {
 	[POSH_KIND_TUPLE] = &kind_tuple,
 	[POSH_KIND_INSTANCE] = &kind_instance,
 	[POSH_KIND_BUFFER] = &kind_buffer,
+	[POSH_KIND_SET] = &kind_set,
 	[POSH_KIND_DEQUE] = &kind_deque,
 };
 
@@ -26,6 +27,8 @@ kind_of(PyObject *x)
 		return POSH_KIND_DICT;
 	if (PyTuple_CheckExact(x))
 		return POSH_KIND_TUPLE;
+	if (PySet_CheckExact(x))
+		return POSH_KIND_SET;
 	if ((PyObject *)Py_TYPE(x) == posh_state->deque)
 		return POSH_KIND_DEQUE;
 	if (kind_is_buffer(x))

@@ -95,7 +95,7 @@ static const exec_function execs[] = {
 	errors_exec,   values_exec,    form_exec,       heap_exec,
 	proxy_exec,    list_exec,      listiter_exec,   dict_exec,
 	dictiter_exec, dictviews_exec, deque_exec,      share_exec,
-	instance_exec, buffer_exec,    kindbuffer_exec,
+	instance_exec, buffer_exec,    kindbuffer_exec, set_exec,
 };
 
 static int

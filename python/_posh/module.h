@@ -81,6 +81,7 @@ new_ref(PyObject *x)
 	X(PyTypeObject, Proxy)                                                 \
 	X(PyTypeObject, SharedList)                                            \
 	X(PyTypeObject, SharedDict)                                            \
+	X(PyTypeObject, SharedSet)                                             \
 	X(PyTypeObject, ListIterator)                                          \
 	X(PyTypeObject, ListReverseIterator)                                   \
 	X(PyTypeObject, DictIterator)                                          \
@@ -332,6 +333,13 @@ static inline bool
 is_deque_proxy(module_state *st, PyObject *x)
 {
 	return PyObject_TypeCheck(x, st->SharedDeque);
+}
+
+static inline bool
+is_set_proxy(module_state *st, PyObject *x)
+{
+	return Py_TYPE(x) == st->SharedSet ||
+	       PyObject_TypeCheck(x, st->SharedSet);
 }
 
 /* Return the proxy of an object that the caller has a hold of, a new
@@ -649,13 +657,14 @@ bool value_has_form(const struct posh_value *v);
  * Lists and dicts, for each other and for share.c.
  */
 
-/* Return a plain list or dict of the same elements as of one moment. */
+/* Return a plain list, dict or set of the same elements as of one moment. */
 PyObject *list_snapshot(proxy_object *p);
 PyObject *dict_snapshot(proxy_object *p);
+PyObject *set_snapshot(proxy_object *p);
 PyObject *deque_snapshot(proxy_object *p);
 
-/* If x is a proxy of a list, dict or deque or a view of one, return its plain
- * snapshot, else x itself: a new reference. */
+/* If x is a proxy of a list, dict, set or deque or a view of one, return its
+ * plain snapshot, else x itself: a new reference. */
 PyObject *plain_operand(module_state *state, PyObject *x);
 
 PyObject *list_iter(PyObject *self);
@@ -707,6 +716,7 @@ int buffer_exec(PyObject *module, module_state *state);
 int kindbuffer_exec(PyObject *module, module_state *state);
 int deque_exec(PyObject *module, module_state *state);
 int form_exec(PyObject *module, module_state *state);
+int set_exec(PyObject *module, module_state *state);
 int share_exec(PyObject *module, module_state *state);
 int instance_exec(PyObject *module, module_state *state);
 

@@ -162,6 +162,8 @@ plain_operand(module_state *st, PyObject *x)
 		return list_snapshot((proxy_object *)x);
 	if (is_dict_proxy(st, x))
 		return dict_snapshot((proxy_object *)x);
+	if (is_set_proxy(st, x))
+		return set_snapshot((proxy_object *)x);
 	if (is_deque_proxy(st, x))
 		return deque_snapshot((proxy_object *)x);
 	if (Py_TYPE(x) == st->DictKeys || Py_TYPE(x) == st->DictValues ||

@@ -321,7 +321,11 @@ PyObject *copier_copy(copier *c, const struct posh_value *v);
  * that. */
 int copier_late(copier *c, PyObject *dict, PyObject *items);
 
+/* Put keys and values into a dict, or the keys into a set. */
 int copier_insert(PyObject *dict, PyObject *items);
+
+/* Fill the copy of a dict or a set. */
+int copier_refill_items(copier *c, posh_handle o, PyObject *copy);
 
 /* Functions return -1 or NULL or FAILED with an exception. */
 struct kind {
@@ -349,7 +353,7 @@ enum posh_kind kind_of(PyObject *x);
 /* Is x a plain bytearray, array or ndarray (kindbuffer.c)? */
 bool kind_is_buffer(PyObject *x);
 
-extern const struct kind kind_buffer;
+extern const struct kind kind_buffer, kind_set;
 extern const struct kind kind_list, kind_dict, kind_tuple, kind_instance;
 extern const struct kind kind_deque;
 

@@ -119,8 +119,11 @@ int
 copier_insert(PyObject *dict, PyObject *items)
 {
 	for (Py_ssize_t i = 0; i + 1 < PyList_GET_SIZE(items); i += 2)
-		if (PyDict_SetItem(dict, PyList_GET_ITEM(items, i),
-				   PyList_GET_ITEM(items, i + 1)) < 0)
+		if ((PySet_Check(dict)
+			     ? PySet_Add(dict, PyList_GET_ITEM(items, i))
+			     : PyDict_SetItem(dict, PyList_GET_ITEM(items, i),
+					      PyList_GET_ITEM(items, i + 1))) <
+		    0)
 			return -1;
 	return 0;
 }

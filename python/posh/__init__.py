@@ -33,6 +33,7 @@ from ._posh import (
     SharedDeque,
     SharedDict,
     SharedList,
+    SharedSet,
     StaleReferenceError,
     WrongHeapError,
     is_shared,
@@ -66,6 +67,7 @@ bytearray = SharedBytearray
 list = SharedList
 dict = SharedDict
 deque = SharedDeque
+set = SharedSet
 
 __all__ = [
     "ClassNotFoundError",
@@ -87,6 +89,7 @@ __all__ = [
     "SharedDeque",
     "SharedDict",
     "SharedList",
+    "SharedSet",
     "StaleReferenceError",
     "Stats",
     "WrongHeapError",

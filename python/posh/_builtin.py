@@ -13,12 +13,18 @@ from ._policy import MONITOR, check_policy
 
 collections.abc.MutableSequence.register(_posh.SharedList)
 collections.abc.MutableMapping.register(_posh.SharedDict)
+collections.abc.MutableSet.register(_posh.SharedSet)
 collections.abc.MutableSequence.register(_posh.SharedDeque)
 
 _T = TypeVar("_T")
 
 _shared: Any
-for _shared in (_posh.SharedList, _posh.SharedDict, _posh.SharedDeque):
+for _shared in (
+    _posh.SharedList,
+    _posh.SharedDict,
+    _posh.SharedSet,
+    _posh.SharedDeque,
+):
     _shared.__synch__ = MONITOR
 
 #: What policies are not called for: making, finding out about the type, and
@@ -79,6 +85,7 @@ def _with_policy(base, policy):
 _SHARED: dict[type, type] = {
     list: _posh.SharedList,
     dict: _posh.SharedDict,
+    set: _posh.SharedSet,
     collections.deque: _posh.SharedDeque,
 }
 _policies: dict[type, Any] = {}

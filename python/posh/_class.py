@@ -648,6 +648,9 @@ def _children(x):
     if type(x) in (list, tuple, collections.deque):
         for i, item in enumerate(x):
             yield f"[{i}]", item
+    elif type(x) is set:
+        for item in x:
+            yield f"'s element {item!r}", item
     elif type(x) is dict:
         for key, item in x.items():
             yield f"[{key!r}]", item
