@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # make check; one test: make check TESTS=t/heap.t
 TEST_EXTENSIONS = .t .py
-TEST_LIMIT = 300
+TEST_LIMIT = 600
 TAP_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
 	$(top_srcdir)/build-aux/tap-driver.sh
 T_LOG_DRIVER = $(TAP_DRIVER)
