@@ -29,6 +29,9 @@ bool key_has_value(PyObject *key);
 /* The same as key_find, but a key that is not there is shared to be set.  The
  * monitor is the caller's. */
 int key_make(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e);
+/* The same for a dict that the key is known not to be in: nothing is compared.
+ */
+int key_new(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e);
 
 /*
  * Items one by one (dict.c).

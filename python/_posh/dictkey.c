@@ -189,20 +189,27 @@ key_find(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
 }
 
 int
-key_make(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
+key_new(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
 {
 	class_object *cls = class_of_key(key);
 	struct posh_value v;
-	int rc = key_find(p, key, k, e);
 
-	if (rc)
-		return rc < 0 ? -1 : 0;
 	if (value_encode(p->heap, key, &v, e) < 0)
 		return -1;
 	if (cls)
 		return class_key(cls, key, &v, k, e);
 	*k = v;
 	return 0;
+}
+
+int
+key_make(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
+{
+	int rc = key_find(p, key, k, e);
+
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	return key_new(p, key, k, e);
 }
 
 bool

@@ -126,7 +126,9 @@ update_locked(proxy_object *p, PyObject *items, struct posh_value *v,
 			continue;
 		key = PyTuple_GET_ITEM(PyList_GET_ITEM(items, (Py_ssize_t)i),
 				       0);
-		if (key_make(p, key, &v[2 * i], e) < 0)
+		/* Keys that replace all others differ from one another. */
+		if ((flags & POSH_REPLACE ? key_new(p, key, &v[2 * i], e)
+					  : key_make(p, key, &v[2 * i], e)) < 0)
 			return -1;
 	}
 	CALL(before, posh_dict_len(HEAP(p), p->handle));
@@ -160,8 +162,8 @@ dict_reorder(PyObject *self, PyObject *items)
 	v = encode_items(p, items, &e);
 	for (Py_ssize_t i = 0; v && i < PyList_GET_SIZE(items); i++)
 		if (v[2 * i].type == UNRESOLVED &&
-		    key_make(p, PyTuple_GET_ITEM(PyList_GET_ITEM(items, i), 0),
-			     &v[2 * i], &e) < 0)
+		    key_new(p, PyTuple_GET_ITEM(PyList_GET_ITEM(items, i), 0),
+			    &v[2 * i], &e) < 0)
 			v = NULL;
 	if (v) {
 		WRITE(p, rc,
