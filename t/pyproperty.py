@@ -19,11 +19,17 @@ import operator
 import os
 import pathlib
 import sys
+import tempfile
 import types
 import unittest
 import uuid
 
 import posh
+
+# What hypothesis keeps is no part of the build; children have the parent's.
+if "HYPOTHESIS_STORAGE_DIRECTORY" not in os.environ:
+    storage = tempfile.TemporaryDirectory()
+    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = storage.name
 
 try:
     import hypothesis
