@@ -137,9 +137,9 @@ PYTHON_TESTS = \
 	%D%/pypaper.py \
 	%D%/pypolicy.py \
 	%D%/pyproc.py \
-	%D%/pyregister.py \
 	%D%/pyproperty.py \
 	%D%/pyrebase.py \
+	%D%/pyregister.py \
 	%D%/pyset.py \
 	%D%/pyshare.py \
 	%D%/pystorm.py \

@@ -175,9 +175,6 @@ class NotShareableTest(ErrorsTest):
         with self.says("NotShareableError", "(x['near'])"):
             posh.share(x)
 
-    def test_key(self):
-        """a key that has no hash that all processes agree on"""
-
     def test_allowing(self):
         """a class that can't be made shareable says why"""
         with self.says("NotShareableError", "'Names'"):

@@ -17,18 +17,9 @@ is_dict(PyObject *x)
 PyObject *
 dict_richcompare(PyObject *self, PyObject *other, int op)
 {
-	PyObject *a, *b;
-	PyObject *r = NULL;
-
 	if (!is_dict(other) || (op != Py_EQ && op != Py_NE))
 		Py_RETURN_NOTIMPLEMENTED;
-	a = plain_operand(posh_state, self);
-	b = a ? plain_operand(posh_state, other) : NULL;
-	if (b)
-		r = PyObject_RichCompare(a, b, op);
-	Py_XDECREF(a);
-	Py_XDECREF(b);
-	return r;
+	return proxy_compare(self, other, op);
 }
 
 PyObject *

@@ -411,6 +411,9 @@ void proxy_free_lists_clear(module_state *state);
 PyObject *proxy_repr(PyObject *self, PyObject *(*snapshot)(proxy_object *p),
 		     const char *empty);
 
+/* Compare the plain snapshots of two. */
+PyObject *proxy_compare(PyObject *self, PyObject *other, int op);
+
 /* Plain + proxy, or plain += proxy, of sequences; y is the proxy's
  * snapshot. */
 PyObject *proxy_reflected_add(PyObject *plain, PyObject *y);

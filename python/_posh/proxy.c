@@ -222,6 +222,18 @@ proxy_repr(PyObject *self, PyObject *(*snapshot)(proxy_object *p),
 }
 
 PyObject *
+proxy_compare(PyObject *self, PyObject *other, int op)
+{
+	PyObject *a = plain_operand(posh_state, self);
+	PyObject *b = a ? plain_operand(posh_state, other) : NULL;
+	PyObject *r = b ? PyObject_RichCompare(a, b, op) : NULL;
+
+	Py_XDECREF(a);
+	Py_XDECREF(b);
+	return r;
+}
+
+PyObject *
 proxy_delegate(PyObject *plain, const char *name, PyObject *const *args,
 	       Py_ssize_t nargs, PyObject *kwnames)
 {

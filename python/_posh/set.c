@@ -172,25 +172,9 @@ set_get_class(PyObject *Py_UNUSED(self), void *Py_UNUSED(closure))
 static PyObject *
 set_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *kwds)
 {
-	module_state *st = posh_state;
-	PyObject *arg = kwds ? PyDict_GetItemString(kwds, "heap") : NULL;
-	heap_object *heap = heap_argument(st, arg);
-	PyObject *p = NULL;
-	posh_handle o;
-	int rc;
+	PyObject *heap = kwds ? PyDict_GetItemString(kwds, "heap") : NULL;
 
-	if (!heap)
-		return NULL;
-	CALL(rc, posh_set_new(heap->h, &o));
-	if (rc)
-		error_set(st, rc);
-	else
-		p = proxy_new(type == st->SharedSet
-				      ? st->proxy_type[POSH_KIND_SET]
-				      : type,
-			      heap, o, POSH_KIND_SET);
-	Py_DECREF(heap);
-	return p;
+	return proxy_create(type, heap, POSH_KIND_SET);
 }
 
 static int
@@ -280,11 +264,6 @@ static PyMethodDef methods[] = {
 static PyGetSetDef getset[] = {{"__class__", set_get_class, NULL, "set", NULL},
 			       {NULL, NULL, NULL, NULL, NULL}};
 
-static PyMemberDef members[] = {{"__weaklistoffset__", T_PYSSIZET,
-				 offsetof(proxy_object, weakrefs), READONLY,
-				 NULL},
-				{NULL, 0, 0, 0, NULL}};
-
 static PyType_Slot slots[] = {
 	{Py_tp_new, set_new},
 	{Py_tp_init, set_init},
@@ -295,7 +274,7 @@ static PyType_Slot slots[] = {
 	{Py_tp_iter, set_iter},
 	{Py_tp_methods, methods},
 	{Py_tp_getset, getset},
-	{Py_tp_members, members},
+	{Py_tp_members, proxy_members},
 	{Py_tp_doc, "set(iterable=(), /, *, heap=None)\n\n"
 		    "A set in shared memory.\n\n"
 		    "Each single operation is atomic; results of operations "

@@ -37,35 +37,15 @@ is_set_like(PyObject *x)
 PyObject *
 set_repr(PyObject *self)
 {
-	PyObject *set;
-	PyObject *text = NULL;
-	int rc = Py_ReprEnter(self);
-
-	if (rc)
-		return rc > 0 ? PyUnicode_FromString("set(...)") : NULL;
-	set = set_snapshot((proxy_object *)self);
-	if (set)
-		text = PyObject_Repr(set);
-	Py_XDECREF(set);
-	Py_ReprLeave(self);
-	return text;
+	return proxy_repr(self, set_snapshot, "set(...)");
 }
 
 PyObject *
 set_richcompare(PyObject *self, PyObject *other, int op)
 {
-	PyObject *a, *b;
-	PyObject *r = NULL;
-
 	if (!is_set_like(other))
 		Py_RETURN_NOTIMPLEMENTED;
-	a = plain_operand(posh_state, self);
-	b = a ? plain_operand(posh_state, other) : NULL;
-	if (b)
-		r = PyObject_RichCompare(a, b, op);
-	Py_XDECREF(a);
-	Py_XDECREF(b);
-	return r;
+	return proxy_compare(self, other, op);
 }
 
 /*
