@@ -467,11 +467,11 @@ class DictTest(TwinTest):
                          '{"a": 1, "c": 3}')
         self.assertGreater(sys.getsizeof(p), 0)
         self.assertEqual(posh.dict[str, int].__args__, (str, int))
-        if sys.version_info >= (3, 10):
-            names = {}
-            exec("def f(x):\n match x:\n  case {'a': v, **rest}:"
-                 " return v, rest\n", names)
-            self.assertEqual(names["f"](p), (1, {"c": 3}))
+        match p:
+            case {"a": v, **rest}:
+                self.assertEqual((v, rest), (1, {"c": 3}))
+            case _:
+                self.fail("it is no mapping")
 
     def test_big(self):
         self.pair({})

@@ -8,7 +8,6 @@ import dataclasses
 import functools
 import gc
 import inspect
-import sys
 import typing
 import unittest
 import warnings
@@ -798,7 +797,6 @@ class ClassTest(unittest.TestCase):
         self.assertIs(type(c), Puppy)
         self.assertEqual(vars(c), {"name": "Rex", "tricks": [], "age": 1})
 
-    @unittest.skipIf(sys.version_info < (3, 10), "no pattern matching")
     def test_match(self):
         self.assertEqual(Point.__match_args__, ("x", "y"))
         self.assertEqual(posh.share(Point(1)).__match_args__, ("x", "y"))

@@ -456,12 +456,13 @@ class ListTest(TwinTest):
         self.assertEqual(q, [1, [2]])
 
     def test_pattern(self):
-        if sys.version_info < (3, 10):
-            self.skipTest("no patterns")
-        names = {}
-        exec("def f(x):\n match x:\n  case [a, *rest]: return a, rest\n"
-             "  case {}: return 'mapping'\n", names)
-        self.assertEqual(names["f"](posh.list([1, 2, 3])), (1, [2, 3]))
+        match posh.list([1, 2, 3]):
+            case {}:
+                self.fail("it is no mapping")
+            case [a, *rest]:
+                self.assertEqual((a, rest), (1, [2, 3]))
+            case _:
+                self.fail("it is no sequence")
 
     def test_for_c_code(self):
         p = posh.list([3, 1, 2])

@@ -506,7 +506,8 @@ static PyType_Slot slots[] = {{Py_tp_dealloc, buffer_dealloc},
 static PyType_Spec spec = {
 	.name = "posh._posh.Buffer",
 	.basicsize = sizeof(buffer_object),
-	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | NO_INSTANCES,
+	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE |
+		 Py_TPFLAGS_DISALLOW_INSTANTIATION,
 	.slots = slots,
 };
 

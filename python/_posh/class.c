@@ -56,7 +56,7 @@ strip(PyTypeObject *type)
 	type->tp_dictoffset = 0;
 #ifdef Py_TPFLAGS_MANAGED_DICT
 	type->tp_flags &= ~(unsigned long)Py_TPFLAGS_MANAGED_DICT;
-#elif PY_VERSION_HEX >= 0x030b0000
+#else
 	type->tp_flags &= ~(1UL << 4);
 #endif
 #ifdef Py_TPFLAGS_INLINE_VALUES

@@ -28,7 +28,7 @@ decode_end(int token)
 {
 	(void)token;
 }
-#elif PY_VERSION_HEX >= 0x030a0000
+#else
 int
 decode_begin(void)
 {
@@ -40,36 +40,6 @@ decode_end(int token)
 {
 	if (token)
 		PyGC_Enable();
-}
-#else
-static int
-gc_call(const char *name)
-{
-	PyObject *gc = PyImport_ImportModule("gc");
-	PyObject *r = gc ? PyObject_CallMethod(gc, name, NULL) : NULL;
-	int yes = r && PyObject_IsTrue(r) > 0;
-
-	PyErr_Clear();
-	Py_XDECREF(r);
-	Py_XDECREF(gc);
-	return yes;
-}
-
-int
-decode_begin(void)
-{
-	int on = gc_call("isenabled");
-
-	if (on)
-		gc_call("disable");
-	return on;
-}
-
-void
-decode_end(int token)
-{
-	if (token)
-		gc_call("enable");
 }
 #endif
 

@@ -332,7 +332,7 @@ static PyType_Slot slots[] = {{Py_tp_dealloc, iter_dealloc},
 static PyType_Spec spec = {
 	.name = "posh._posh.DictIterator",
 	.basicsize = sizeof(iter_object),
-	.flags = Py_TPFLAGS_DEFAULT | NO_INSTANCES,
+	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
 	.slots = slots,
 };
 

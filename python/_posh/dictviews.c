@@ -252,7 +252,7 @@ make(PyObject *module, const char *name, PyType_Slot *slots)
 	PyType_Spec spec = {
 		.name = name,
 		.basicsize = sizeof(view_object),
-		.flags = Py_TPFLAGS_DEFAULT | NO_INSTANCES,
+		.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
 		.slots = slots,
 	};
 

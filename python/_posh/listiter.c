@@ -289,7 +289,7 @@ static PyType_Slot iter_slots[] = {{Py_tp_dealloc, iter_dealloc},
 static PyType_Spec iter_spec = {
 	.name = "posh._posh.ListIterator",
 	.basicsize = sizeof(iter_object),
-	.flags = Py_TPFLAGS_DEFAULT | NO_INSTANCES,
+	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
 	.slots = iter_slots,
 };
 
@@ -392,7 +392,7 @@ static PyType_Slot reverse_slots[] = {{Py_tp_dealloc, iter_dealloc},
 static PyType_Spec reverse_spec = {
 	.name = "posh._posh.ListReverseIterator",
 	.basicsize = sizeof(iter_object),
-	.flags = Py_TPFLAGS_DEFAULT | NO_INSTANCES,
+	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
 	.slots = reverse_slots,
 };
 

@@ -29,29 +29,6 @@
 #include <structmember.h>
 #include <unistd.h>
 
-#if PY_VERSION_HEX < 0x030a0000
-static inline PyObject *
-new_ref(PyObject *x)
-{
-	Py_INCREF(x);
-	return x;
-}
-#define Py_NewRef(x) new_ref((PyObject *)(x))
-#endif
-
-#ifndef Py_TPFLAGS_SEQUENCE
-#define Py_TPFLAGS_SEQUENCE 0
-#endif
-#ifndef Py_TPFLAGS_MAPPING
-#define Py_TPFLAGS_MAPPING 0
-#endif
-
-#ifdef Py_TPFLAGS_DISALLOW_INSTANTIATION
-#define NO_INSTANCES Py_TPFLAGS_DISALLOW_INSTANTIATION
-#else
-#define NO_INSTANCES 0
-#endif
-
 #define LIKELY(x)   __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 

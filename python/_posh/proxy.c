@@ -332,7 +332,6 @@ opcode_of(const char *name)
 static bool
 is_in_place(const unsigned char *code, Py_ssize_t size, long at)
 {
-#if PY_VERSION_HEX >= 0x030b0000
 	enum { NB_INPLACE_ADD = 13, NB_INPLACE_XOR = 25 };
 	static long binary_op;
 
@@ -340,13 +339,6 @@ is_in_place(const unsigned char *code, Py_ssize_t size, long at)
 		binary_op = opcode_of("BINARY_OP");
 	return at >= 0 && at + 1 < size && code[at] == binary_op &&
 	       code[at + 1] >= NB_INPLACE_ADD && code[at + 1] <= NB_INPLACE_XOR;
-#else
-	static long add;
-
-	if (!add)
-		add = opcode_of("INPLACE_ADD");
-	return at >= 0 && at < size && code[at] == add;
-#endif
 }
 
 int
@@ -407,7 +399,8 @@ static PyType_Slot slots[] = {
 static PyType_Spec spec = {
 	.name = "posh._posh.Proxy",
 	.basicsize = sizeof(proxy_object),
-	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | NO_INSTANCES,
+	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE |
+		 Py_TPFLAGS_DISALLOW_INSTANTIATION,
 	.slots = slots,
 };
 

@@ -84,10 +84,6 @@ int class_renew(class_object *cls);
 static inline unsigned
 type_tag(PyTypeObject *type)
 {
-#if PY_VERSION_HEX < 0x030b0000 /* later ones clear the tag as well */
-	if (!PyType_HasFeature(type, Py_TPFLAGS_VALID_VERSION_TAG))
-		return 0;
-#endif
 	return type->tp_version_tag;
 }
 
