@@ -9,7 +9,7 @@
  *
  * Where processes come and go, a second child recovers the first, and dies at
  * its mth step; then the parent recovers both.  That is done for all n and m
- * with POSH_SOAK=1, otherwise for a quarter of the pairs.  (Of what one thread
+ * with POSH_SOAK, otherwise for a quarter of the pairs.  (Of what one thread
  * does in a heap, pairs.c does it for all, without processes.)
  * With POSH_BRIEF=1 every fifth n is tried, and fewer m.
  */
@@ -476,8 +476,7 @@ static long
 run_pairs(const struct scenario *s, const struct expected *e, long n,
 	  long *wrong)
 {
-	const char *soak = getenv("POSH_SOAK");
-	long stride = soak && *soak && *soak != '0' ? 1 : tap_brief() ? 16 : 4;
+	long stride = tap_soak() ? 1 : tap_brief() ? 16 : 4;
 	long m = 1 + n % stride, count = 0;
 	bool died = true;
 

@@ -1299,9 +1299,7 @@ int
 main(int argc, char **argv)
 {
 	static char buffer[BUFSIZ];
-	const char *soak = getenv("POSH_SOAK");
-	bool twin = getenv("POSH_TWIN"), right = true;
-	bool in_full = soak && *soak && *soak != '0';
+	bool twin = getenv("POSH_TWIN"), right = true, in_full = tap_soak();
 	long executions = 0;
 	size_t i;
 

@@ -247,7 +247,7 @@ all_whole(void)
 int
 main(int argc, char **argv)
 {
-	time_t end = time(NULL) + (getenv("POSH_SOAK") ? 600 : QUICK);
+	time_t end = time(NULL) + (tap_soak() ? tap_soak() : QUICK);
 	uint64_t i, failed = 0;
 	size_t known;
 	int rc = 0, k;
@@ -267,8 +267,7 @@ main(int argc, char **argv)
 	known = read_seeds();
 	ok(known && !replay_seeds(known),
 	   "%zu heaps that were chosen crash nothing, and keep nobody", known);
-	for (i = 0; (i < BATCHES || getenv("POSH_SOAK")) && time(NULL) < end;
-	     i++)
+	for (i = 0; (i < BATCHES || tap_soak()) && time(NULL) < end; i++)
 		failed += !batch(recipe, i * BATCH, (i + 1) * BATCH);
 	ok(!failed, "%llu damaged heaps crash nothing, and keep nobody",
 	   (unsigned long long)(i * BATCH));

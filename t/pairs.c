@@ -4,7 +4,7 @@
  * both.
  *
  * The scenarios are those of crash.c; here they are run by the explorer, in
- * one process.  A point is a POSH_STEP, or with POSH_SOAK=1 also every store
+ * one process.  A point is a POSH_STEP, or with POSH_SOAK also every store
  * to memory that another one looks at.  After each, every invariant holds, what
  * hangs from the root is as before or as after, and when all is taken away the
  * heap has as many live bytes as an empty one.
@@ -101,8 +101,7 @@ int
 main(int argc, char **argv)
 {
 	static char buffer[BUFSIZ];
-	const char *soak = getenv("POSH_SOAK");
-	bool in_full = soak && *soak && *soak != '0';
+	bool in_full = tap_soak();
 	struct explorer_result r;
 	long dead = 0, pairs = 0;
 
@@ -118,7 +117,7 @@ main(int argc, char **argv)
 		if (argc > 1 && !strstr(p.name, argv[1]))
 			continue;
 		if (scenario->how & SCENARIO_LONG && !in_full && argc < 2) {
-			tap_skip(1, "pairs of it with POSH_SOAK=1");
+			tap_skip(1, "pairs of it with POSH_SOAK");
 			continue;
 		}
 		if (argc > 2)

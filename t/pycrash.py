@@ -8,8 +8,9 @@ import time
 import unittest
 
 import posh
+from tap import SOAK
 
-ROUNDS = 1000 if os.environ.get("POSH_SOAK") else 60
+ROUNDS = 1000 if SOAK else 60
 LIMIT = 0.1  # seconds that the other one may be kept waiting
 
 

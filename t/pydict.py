@@ -6,7 +6,6 @@ import enum
 import gc
 import json
 import operator
-import os
 import random
 import sys
 import unittest
@@ -14,9 +13,9 @@ from decimal import Decimal
 
 import posh
 from pylist import (BadEq, Raises, assign, call, delete, random_value)
+from tap import SOAK
 from twin import TwinTest, outcome, plain, same
 
-LONG = int(os.environ.get("POSH_SOAK", "0"))
 
 
 class Keys:
@@ -125,7 +124,7 @@ class DictTest(TwinTest):
     shared = posh.dict
 
     def test_random_operations(self):
-        for seed in range(2000 if LONG else 100):
+        for seed in range(2000 if SOAK else 100):
             r = random.Random(seed)
             self.pair(random_items(r))
             for step in range(60):
@@ -133,7 +132,7 @@ class DictTest(TwinTest):
                 self.do(op, "seed %d step %d" % (seed, step))
 
     def test_two_processes_take_turns(self):
-        for seed in range(200 if LONG else 8):
+        for seed in range(200 if SOAK else 8):
             self.turns(seed, {1: "a"}, random_operation, 40)
 
     def test_made(self):

@@ -23,6 +23,7 @@ import time
 import unittest
 
 import posh
+from tap import SOAK
 
 BATCH = 10  # heaps for a child
 LIMIT = 120  # seconds for them, on a busy machine
@@ -401,7 +402,7 @@ class FuzzTest(unittest.TestCase):
 
     def test_damaged(self):
         """a damaged heap raises exceptions, and does nothing else"""
-        seconds = 600 if os.environ.get("POSH_SOAK") else QUICK
+        seconds = SOAK or QUICK
         end, wrong = time.monotonic() + seconds, {}
         with mmap.mmap(-1, 8) as memory:
             done = memoryview(memory).cast("I")  # how many; and of them seen

@@ -4,16 +4,15 @@ import collections.abc
 import copy
 import gc
 import operator
-import os
 import random
 import sys
 import unittest
 import weakref
 
 import posh
+from tap import SOAK
 from twin import TwinTest, plain
 
-LONG = int(os.environ.get("POSH_SOAK", "0"))
 
 
 class Index:
@@ -160,7 +159,7 @@ class ListTest(TwinTest):
     shared = posh.list
 
     def test_random_operations(self):
-        for seed in range(2000 if LONG else 100):
+        for seed in range(2000 if SOAK else 100):
             r = random.Random(seed)
             self.pair([random_value(r) for _ in range(r.randrange(12))])
             for step in range(60):
@@ -168,7 +167,7 @@ class ListTest(TwinTest):
                 self.do(op, "seed %d step %d" % (seed, step))
 
     def test_two_processes_take_turns(self):
-        for seed in range(200 if LONG else 8):
+        for seed in range(200 if SOAK else 8):
             self.turns(seed, [1, "a"], random_operation, 40)
 
     def test_made(self):

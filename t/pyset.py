@@ -12,9 +12,9 @@ import unittest
 
 import posh
 from pylist import call
+from tap import SOAK
 from twin import TwinTest, outcome
 
-LONG = int(os.environ.get("POSH_SOAK", "0"))
 
 
 @posh.shareable
@@ -112,14 +112,14 @@ class SetTest(TwinTest):
     shared = staticmethod(posh.share)
 
     def test_random(self):
-        for seed in range(4000 if LONG else 60):
+        for seed in range(4000 if SOAK else 60):
             r = random.Random(seed)
             self.pair(set(random_elements(r)))
             for step in range(60):
                 self.do(random_operation(r, 0), f"seed {seed} step {step}")
 
     def test_turns(self):
-        for seed in range(50 if LONG else 3):
+        for seed in range(50 if SOAK else 3):
             self.turns(seed, {1, "a"}, random_operation, 60)
 
     def test_errors(self):

@@ -15,8 +15,9 @@ import time
 import unittest
 
 import posh
+from tap import SOAK
 
-KILLS = 1000 if os.environ.get("POSH_SOAK") else 100
+KILLS = 1000 if SOAK else 100
 WORKERS = 3
 
 

@@ -3,14 +3,13 @@
 import enum
 import gc
 import math
-import os
 import random
 import struct
 import unittest
 
 import posh
+from tap import SOAK
 
-LONG = int(os.environ.get("POSH_SOAK", "0"))
 
 
 class Level(enum.IntEnum):
@@ -122,7 +121,7 @@ class ValueTest(unittest.TestCase):
             return tuple(make(r, depth - 1) for _ in range(r.randrange(5)))
 
         r = random.Random(9)
-        for _ in range(50000 if LONG else 1500):
+        for _ in range(50000 if SOAK else 1500):
             x = make(r, 3)
             p = posh.list([x])
             self.assertTrue(exact(p[0], x) or "nan" in repr(x), repr(x))

@@ -710,7 +710,7 @@ make_heap(uint64_t max_size)
 int
 main(int argc, char **argv)
 {
-	long seconds = getenv("POSH_SOAK") ? 60 : 5;
+	long seconds = tap_soak() ? tap_soak() : 5;
 	uint64_t seed = (uint64_t)clock_ns(), steps = 0;
 	int c, i;
 

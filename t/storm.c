@@ -385,9 +385,8 @@ make_heap(uint64_t *empty)
 int
 main(int argc, char **argv)
 {
-	bool soak = getenv("POSH_SOAK") != NULL;
-	long rounds = soak ? 5000 : tap_brief() ? 50 : 200;
-	long seconds = 0, first = 0, i;
+	long seconds = tap_soak(), first = 0, i;
+	long rounds = seconds ? INT32_MAX : tap_brief() ? 50 : 200;
 	uint64_t seed = (uint64_t)clock_ns(), empty, steps = 0;
 	int64_t begin = clock_ns();
 	struct tally t = {0};

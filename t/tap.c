@@ -58,13 +58,25 @@ tap_note(const char *fmt, ...)
 	va_end(ap);
 }
 
+static unsigned
+number(const char *name, unsigned otherwise)
+{
+	const char *s = getenv(name);
+	int n = s ? atoi(s) : 0;
+
+	return n > 0 ? (unsigned)n : otherwise;
+}
+
 unsigned
 tap_slow(void)
 {
-	const char *slow = getenv("POSH_SLOW");
-	int n = slow ? atoi(slow) : 0;
+	return number("POSH_SLOW", 1);
+}
 
-	return n > 0 ? (unsigned)n : 1;
+unsigned
+tap_soak(void)
+{
+	return number("POSH_SOAK", 0);
 }
 
 bool

@@ -26,6 +26,10 @@ unsigned tap_slow(void);
 /* Shall what takes long be only a part?  POSH_BRIEF says so. */
 bool tap_brief(void);
 
+/* For how many seconds shall what has no end of its own go on?  Then what has
+ * bounds takes the larger ones, too.  POSH_SOAK says so; 0: in all, quickly. */
+unsigned tap_soak(void);
+
 /* Die after so many seconds, times tap_slow().  0: never. */
 void tap_limit(unsigned seconds);
 

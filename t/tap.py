@@ -14,6 +14,10 @@ import os
 import sys
 import unittest
 
+#: For how many seconds what has no end of its own shall go on; what has bounds
+#: takes the larger ones then.  0: in all, quickly.
+SOAK = int(os.environ.get("POSH_SOAK") or 0)
+
 
 class TapResult(unittest.TestResult):
     """Print one line for each test, and what went wrong below it."""

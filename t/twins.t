@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Each rule of libposh/rule.h is left out once: a test has to notice.  Here it
-# is one program of one test a rule; with POSH_SOAK=1 all programs of explore.t
+# is one program of one test a rule; with POSH_SOAK all programs of explore.t
 # and pairs.t, and the table says which was the first.
 n=0 failed=0
 unset POSH_BRIEF # what is not tried is not noticed

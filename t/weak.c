@@ -133,9 +133,7 @@ replay(const struct model *m, const char *without, const char *machine)
 static bool
 wanted(const struct model *m, const char *name)
 {
-	const char *soak = getenv("POSH_SOAK");
-
-	if (m->large && !*name && (!soak || !strcmp(soak, "0")))
+	if (m->large && !*name && !tap_soak())
 		return false;
 	return strstr(m->name, name) != NULL;
 }
