@@ -128,8 +128,12 @@ posh_buffer_init(posh_heap *h, posh_handle o, posh_handle blob,
 		if (posh__peek(&b->blob) != POSH__EMPTY) {
 			rc = -EEXIST;
 		} else {
-			posh__slot_set(self, o.off, &b->meta, 1);
+			/* Who sees the blob sees the meta. */
+			if (POSH_RULE(META))
+				posh__slot_set(self, o.off, &b->meta, 1);
 			posh__slot_set(self, o.off, &b->blob, 0);
+			if (!POSH_RULE(META))
+				posh__slot_set(self, o.off, &b->meta, 1);
 		}
 		posh__unlock(self, o.off);
 	}
@@ -326,7 +330,8 @@ posh__buffer_finish(struct posh__self *self)
 	uint64_t pos = posh__load(&t->pos), window;
 	struct posh__blob *b;
 
-	if (!posh__block_word(self->h, posh__load(&t->body)) ||
+	if (!POSH_RULE(WHOLE) ||
+	    !posh__block_word(self->h, posh__load(&t->body)) ||
 	    posh__blob_at(self->h, posh__load(&t->body), &b, &window) ||
 	    pos > posh__load(&b->bytes) || n > posh__load(&b->bytes) - pos ||
 	    !posh__block_word(self->h, body) ||
@@ -439,6 +444,8 @@ static void
 append(struct posh__self *self, uint64_t buffer, const struct place *p,
        const void *data, uint64_t n)
 {
+	if (!POSH_RULE(WINDOW))
+		set_window(self, buffer, p, p->start, p->length + n);
 	memcpy(bytes_at(p, p->length), data, n);
 	POSH_STEP("buffer.1");
 	set_window(self, buffer, p, p->start, p->length + n);
@@ -528,11 +535,12 @@ quick_write(struct posh__self *self, uint64_t buffer, uint64_t at,
 {
 	struct posh__object *o = posh__object(self->h, buffer);
 	struct place p;
-	bool done = false;
+	bool done = false, early = !POSH_RULE(PLACE);
 
-	if (n > 8 || !posh__quick_begin(self, o))
+	if (n > 8 || (early && place_of(self->h, buffer, &p)) ||
+	    !posh__quick_begin(self, o))
 		return false;
-	if (place_of(self->h, buffer, &p) == 0 && at <= p.length &&
+	if ((early || place_of(self->h, buffer, &p) == 0) && at <= p.length &&
 	    n <= p.length - at && is_word(bytes_at(&p, at), n)) {
 		store_word(bytes_at(&p, at), data, n);
 		done = true;

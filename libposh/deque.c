@@ -518,7 +518,9 @@ run_shift(struct posh__self *self, struct posh__ring *b)
 	struct posh__body *stage =
 		posh__body_at(self->h, posh__peek(&t->stage));
 
-	if (posh__peek(&b->fill) != posh__peek(&t->aux)) {
+	if (posh__peek(&b->fill) != posh__peek(&t->aux) || !POSH_RULE(AGAIN)) {
+		if (!POSH_RULE(FILL))
+			posh__store(&b->fill, posh__peek(&t->aux));
 		for (i = 0; i < in; i++)
 			posh__store(
 				slot_at(b, old, side, len + i),
@@ -538,7 +540,7 @@ run_shift(struct posh__self *self, struct posh__ring *b)
 	for (i = 0; i < out; i++) {
 		posh__word *slot = slot_at(b, old, side, i);
 
-		if (source == FROM_SELF)
+		if (source == FROM_SELF && POSH_RULE(TURN))
 			posh__store(slot, POSH__EMPTY);
 		else if (posh__peek(slot))
 			posh__unlink_only(self, slot);
@@ -591,7 +593,7 @@ shift_plain(const struct view *v, enum side side, uint64_t value, uint32_t out)
 static bool
 out_plain(const struct view *v, enum side side, uint32_t out)
 {
-	return !out ||
+	return !out || !POSH_RULE(PLAIN) ||
 	       posh__is_plain(posh__peek(slot_at(v->ring, v->fill, side, 0)));
 }
 
@@ -927,7 +929,8 @@ run_insert(struct posh__self *self, struct posh__ring *b, enum side side)
 	uint32_t at = (uint32_t)posh__peek(&t->index), p;
 
 	for (p = (uint32_t)posh__peek(&t->pos); p > at; p--) {
-		posh__store(&t->pos, p);
+		if (POSH_RULE(RSHIFT))
+			posh__store(&t->pos, p);
 		posh__store(slot_at(b, fill, side, p),
 			    posh__peek(slot_at(b, fill, side, p - 1)));
 		POSH_STEP("deque.9");
@@ -1010,7 +1013,8 @@ run_delete(struct posh__self *self, struct posh__ring *b, unsigned op,
 	}
 	if (op == POSH__OP_RCLOSE) {
 		for (p = (uint32_t)posh__peek(&t->pos); p < last; p++) {
-			posh__store(&t->pos, p);
+			if (POSH_RULE(RSHIFT))
+				posh__store(&t->pos, p);
 			posh__store(slot_at(b, fill, side, p),
 				    posh__peek(slot_at(b, fill, side, p + 1)));
 			POSH_STEP("deque.14");

@@ -24,11 +24,11 @@ posh__quick_begin(struct posh__self *self, struct posh__object *o)
 {
 	posh__word *held = &self->t->held[0];
 
-	if (self->nheld)
+	if (self->nheld && POSH_RULE(INNER))
 		return false;
 	posh__store(held, (uint64_t)((char *)o - self->h->base));
 	POSH_STEP("quick.1");
-	if (!posh__half_cas(&o->lock, 0, self->name)) {
+	if (!posh__half_cas(&o->lock, 0, self->name) && POSH_RULE(QUICK)) {
 		posh__store(held, 0);
 		return false;
 	}

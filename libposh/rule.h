@@ -63,7 +63,18 @@
 	X(DEFER, "a hold is dropped while the collector looks at holds")       \
 	X(BREAKER, "what is to be emptied dies and is used again meanwhile")   \
 	X(CLAIM, "two recover one member at once")                             \
-	X(MONITOR, "two write to one container at once")
+	X(MONITOR, "two write to one container at once")                       \
+	X(QUICK, "a quick change is made in another's monitor")                \
+	X(INNER, "a quick change forgets the monitors that it is inside of")   \
+	X(PLAIN, "a quick change goes over what is owned: never freed")        \
+	X(FILL, "a deque's end moves before its value is there")               \
+	X(AGAIN, "what came in by a deque's end comes in again")               \
+	X(TURN, "a rotation unlinks what it moved")                            \
+	X(RSHIFT, "the middle of a deque moves on from where it was not")      \
+	X(WINDOW, "bytes count before they are there")                         \
+	X(WHOLE, "bytes stay half written")                                    \
+	X(META, "a buffer has its bytes before what they mean")                \
+	X(PLACE, "bytes go to memory that was replaced")
 
 enum posh__rule {
 	POSH__RULE_NONE,

@@ -19,7 +19,7 @@
 #include "tap.h"
 
 /* What the programs work with, made by their setup. */
-static posh_handle list, other, dict, x, y;
+static posh_handle list, other, dict, deque, buffer, x, y;
 
 static struct posh_value
 text(const char *s)
@@ -627,6 +627,469 @@ check_dict(posh_heap *o)
 }
 
 /*
+ * Deques: numbers one behind the other, that are boxed
+ */
+
+static struct posh_value
+number(int i)
+{
+	return posh_int((INT64_C(1) << 60) + i);
+}
+
+static void
+push(posh_heap *h, struct posh_value v)
+{
+	must(posh_deque_append(h, deque, &v));
+}
+
+static void
+make_deque(posh_heap *o, int maxlen, int n)
+{
+	int i;
+
+	must(posh_deque_new(o, maxlen, &deque));
+	for (i = 1; i <= n; i++)
+		push(o, number(i));
+}
+
+/* As many as the ring has slots; it is the second member's memory. */
+static void
+setup_full_ring(posh_heap *o, posh_heap *const *m)
+{
+	make_deque(m[1], -1, 8);
+	must(posh_object_hold(o, deque));
+}
+
+static void
+setup_four(posh_heap *o, posh_heap *const *m)
+{
+	(void)m;
+	make_deque(o, -1, 4);
+}
+
+static void
+setup_bounded(posh_heap *o, posh_heap *const *m)
+{
+	(void)m;
+	make_deque(o, 4, 4);
+}
+
+/* A plain value on the right. */
+static void
+setup_plain_end(posh_heap *o, posh_heap *const *m)
+{
+	setup_four(o, m);
+	push(o, posh_int(0));
+}
+
+static void
+setup_empty_deque(posh_heap *o, posh_heap *const *m)
+{
+	(void)m;
+	make_deque(o, 4, 0);
+}
+
+/* All elements as of one moment.  Returns how many; the first is *first. */
+static int64_t
+read_deque(posh_heap *h, int *first, bool round)
+{
+	struct posh_value *v = NULL;
+	int64_t n = posh_deque_snapshot(h, deque, &v, NULL), i;
+
+	must((int)n);
+	for (i = 0; i < n; i++) {
+		int64_t want = v[0].i - number(0).i + i;
+
+		if (round && want > n)
+			want -= n;
+		if (v[i].type != POSH_INT || v[i].i != number((int)want).i)
+			explorer_fail("elements that never were so");
+	}
+	*first = n ? (int)(v[0].i - number(0).i) : 0;
+	free(v);
+	return n;
+}
+
+static void
+read_numbers(posh_heap *h)
+{
+	int first;
+
+	read_deque(h, &first, false);
+}
+
+static void
+read_bounded(posh_heap *h)
+{
+	int first;
+
+	if (read_deque(h, &first, false) != 4 || first < 1 || first > 2)
+		explorer_fail("a bounded deque that never was so");
+}
+
+/* One to four, from whichever on. */
+static void
+read_round(posh_heap *h)
+{
+	int first;
+
+	if (read_deque(h, &first, true) != 4)
+		explorer_fail("a rotation has lost an element");
+}
+
+static void
+push_5(posh_heap *h)
+{
+	push(h, number(5));
+}
+
+static void
+push_9(posh_heap *h)
+{
+	push(h, number(9));
+}
+
+/* A larger ring, and one of another deque where the first was. */
+static void
+push_and_reuse(posh_heap *h)
+{
+	struct posh_value v = posh_int(0);
+
+	push_9(h);
+	explorer_still_begin();
+	must(posh_deque_new(h, -1, &other));
+	must(posh_deque_append(h, other, &v));
+	posh_object_drop(h, other);
+	explorer_still_end();
+}
+
+static void
+pop_1(posh_heap *h)
+{
+	struct posh_value v;
+
+	must(posh_deque_popleft(h, deque, &v));
+	if (v.type != POSH_INT || v.i != number(1).i)
+		explorer_fail("the first element is another");
+}
+
+static void
+check_both_ends(posh_heap *o)
+{
+	int first;
+	int64_t n = read_deque(o, &first, false);
+
+	if (first != 2 && (first != 1 || !explorer_died(1)))
+		explorer_fail("the pop has gone");
+	if (first + n != 6 && (first + n != 5 || !explorer_died(0)))
+		explorer_fail("the push has gone");
+}
+
+static void
+rotate(posh_heap *h)
+{
+	must(posh_deque_rotate(h, deque, 1));
+}
+
+static void
+insert_and_delete(posh_heap *h)
+{
+	struct posh_value v = number(4);
+
+	must(posh_deque_delete(h, deque, 3));
+	must(posh_deque_insert(h, deque, 3, &v));
+}
+
+/* The fourth of eight may be missing. */
+static void
+read_middle(posh_heap *h)
+{
+	struct posh_value *v = NULL;
+	int64_t n = posh_deque_snapshot(h, deque, &v, NULL), i;
+
+	must((int)n);
+	if (n != 7 && n != 8)
+		explorer_fail("a deque that never was so long");
+	for (i = 0; i < n; i++)
+		if (v[i].type != POSH_INT ||
+		    v[i].i != number((int)(i < 3 ? i + 1 : i + 9 - n)).i)
+			explorer_fail("elements that never were so");
+	free(v);
+}
+
+static void
+push_plain(posh_heap *h)
+{
+	push(h, posh_int(1));
+}
+
+static void
+check_pushed(posh_heap *o)
+{
+	int64_t n = posh_deque_len(o, deque, NULL);
+
+	if (n != 7 && !explorer_died(0) && !explorer_died(1))
+		explorer_fail("two pushed, and %d are there", (int)n);
+}
+
+static void
+extend_by_three(posh_heap *h)
+{
+	struct posh_value v[3] = {number(1), number(2), number(3)};
+
+	must(posh_deque_extend(h, deque, v, 3));
+}
+
+static void
+lower_bound(posh_heap *h)
+{
+	int rc = posh_deque_bound(h, deque, 2);
+
+	if (rc != -EBUSY)
+		must(rc);
+}
+
+static void
+check_bound(posh_heap *o)
+{
+	int64_t max, n = posh_deque_len(o, deque, &max);
+
+	if (n > max)
+		explorer_fail("%d elements, of at most %d", (int)n, (int)max);
+}
+
+/*
+ * Buffers: of one byte many times, or of another
+ */
+
+enum { SHORT = 40, TALL = 100, PART = 20 };
+
+/* The longest; also for what takes the place of a blob. */
+static void
+fill(char *bytes, char c)
+{
+	memset(bytes, c, TALL);
+}
+
+static void
+splice(posh_heap *h, uint64_t at, uint64_t del, char c, uint64_t n)
+{
+	char bytes[TALL];
+
+	fill(bytes, c);
+	must(posh_buffer_splice(h, buffer, at, del, bytes, n));
+}
+
+/* The blob's memory is the second member's, who uses it again. */
+static void
+setup_bare(posh_heap *o, posh_heap *const *m)
+{
+	void *p;
+
+	must(posh_buffer_new(o, &buffer));
+	must(posh_blob_new(m[1], SHORT, &x));
+	must(posh_object_hold(o, x));
+	must(posh_blob_data(o, x, &p, NULL));
+	memset(p, 'a', SHORT);
+}
+
+static void
+init_buffer(posh_heap *h)
+{
+	struct posh_value meta = text("a meta of the buffer's that is boxed");
+	int rc = posh_buffer_init(h, buffer, x, &meta);
+
+	must(rc == -EEXIST ? 0 : rc);
+}
+
+static void
+setup_buffer(posh_heap *o, posh_heap *const *m)
+{
+	setup_bare(o, m);
+	init_buffer(o);
+	posh_object_drop(o, x);
+	posh_object_drop(m[1], x);
+}
+
+/* It had more, so that there is room. */
+static void
+setup_roomy(posh_heap *o, posh_heap *const *m)
+{
+	setup_buffer(o, m);
+	splice(o, SHORT, 0, 'b', PART);
+	must(posh_buffer_splice(o, buffer, SHORT, PART, NULL, 0));
+	splice(o, SHORT, 0, 'z', PART);
+	must(posh_buffer_splice(o, buffer, SHORT, PART, NULL, 0));
+}
+
+static bool
+all_are(const char *p, uint64_t n, char c)
+{
+	while (n-- > 0)
+		if (*p++ != c)
+			return false;
+	return true;
+}
+
+/* Short and of a, or tall and of b. */
+static void
+look_at(const char *p, uint64_t n)
+{
+	if (!(n == SHORT && all_are(p, n, 'a')) &&
+	    !(n == TALL && all_are(p, n, 'b')))
+		explorer_fail("bytes that never were so");
+}
+
+static void
+read_buffer(posh_heap *h)
+{
+	char bytes[TALL];
+	uint64_t length;
+
+	must((int)posh_buffer_read(h, buffer, 0, TALL, bytes, &length));
+	look_at(bytes, length);
+}
+
+/* Its memory, with a pause in between. */
+static void
+view_buffer(posh_heap *h)
+{
+	posh_handle blob = {0};
+	uint64_t n = 0;
+	void *p = NULL;
+
+	must(posh_buffer_view(h, buffer, &blob, &p, &n));
+	must((int)posh_buffer_len(h, buffer));
+	explorer_still_begin();
+	look_at(p, n);
+	explorer_still_end();
+	posh_object_drop(h, blob);
+}
+
+static void
+replace_bytes(posh_heap *h)
+{
+	splice(h, 0, SHORT, 'b', TALL);
+}
+
+/* Another blob, and a third one where the first was. */
+static void
+replace_and_reuse(posh_heap *h)
+{
+	posh_handle blob = {0};
+	void *p = NULL;
+
+	replace_bytes(h);
+	explorer_still_begin();
+	must(posh_blob_new(h, SHORT, &blob));
+	must(posh_blob_data(h, blob, &p, NULL));
+	memset(p, 'z', SHORT);
+	posh_object_drop(h, blob);
+	explorer_still_end();
+}
+
+static void
+write_item(posh_heap *h)
+{
+	char bytes[TALL];
+
+	fill(bytes, 'b');
+	must(posh_buffer_write(h, buffer, 8, bytes, 8));
+}
+
+/* The item is written in memory that is the buffer's. */
+static void
+widen(posh_heap *h)
+{
+	splice(h, SHORT, 0, 'a', TALL - SHORT);
+}
+
+static void
+read_item_of(posh_heap *h)
+{
+	char bytes[8];
+
+	must((int)posh_buffer_read(h, buffer, 8, 8, bytes, NULL));
+	if (!all_are(bytes, 8, 'a') && !all_are(bytes, 8, 'b'))
+		explorer_fail("an item that is half another");
+}
+
+static void
+check_item(posh_heap *o)
+{
+	char bytes[TALL];
+	uint64_t length;
+
+	must((int)posh_buffer_read(o, buffer, 0, TALL, bytes, &length));
+	if (!all_are(&bytes[8], 8, 'b') &&
+	    !(explorer_died(0) && all_are(&bytes[8], 8, 'a')))
+		explorer_fail("an item was written elsewhere");
+	if (!all_are(bytes, 8, 'a') || !all_are(&bytes[16], length - 16, 'a'))
+		explorer_fail("bytes that never were so");
+}
+
+/* More than a word. */
+static void
+write_part(posh_heap *h)
+{
+	char bytes[TALL];
+
+	fill(bytes, 'b');
+	must(posh_buffer_write(h, buffer, 3, bytes, PART));
+}
+
+static void
+read_part(posh_heap *h)
+{
+	char bytes[SHORT];
+
+	must((int)posh_buffer_read(h, buffer, 0, SHORT, bytes, NULL));
+	if (!all_are(&bytes[3], PART, 'a') && !all_are(&bytes[3], PART, 'b'))
+		explorer_fail("bytes that are half others");
+}
+
+static void
+add_bytes(posh_heap *h)
+{
+	splice(h, SHORT, 0, 'b', PART);
+}
+
+static void
+read_added(posh_heap *h)
+{
+	char bytes[TALL];
+	uint64_t n;
+
+	must((int)posh_buffer_read(h, buffer, 0, TALL, bytes, &n));
+	if (!all_are(bytes, SHORT, 'a') || (n != SHORT && n != SHORT + PART) ||
+	    !all_are(&bytes[SHORT], n - SHORT, 'b'))
+		explorer_fail("bytes that nobody added");
+}
+
+/* Whoever sees the blob sees what its bytes mean. */
+static void
+read_begun(posh_heap *h)
+{
+	struct posh_value meta;
+
+	if (posh_buffer_len(h, buffer) < 0)
+		return;
+	must(posh_buffer_meta(h, buffer, &meta));
+	if (!is_text(&meta, "a meta of the buffer's that is boxed"))
+		explorer_fail("a buffer without its meta");
+}
+
+static void
+check_begun(posh_heap *o)
+{
+	read_begun(o);
+	init_buffer(o);
+	if (posh_buffer_len(o, buffer) != SHORT)
+		explorer_fail("a buffer that has no blob and gets none");
+	posh_object_drop(o, x);
+}
+
+/*
  * Recovery
  */
 
@@ -1153,6 +1616,138 @@ static const struct explorer_program programs[] = {
 	 .deaths = 1,
 	 .long_preemptions = 2,
 	 .long_deaths = 1},
+	{.name = "a deque is read and gets a larger ring",
+	 .setup = setup_full_ring,
+	 .check = read_numbers,
+	 .actor = {{read_numbers, 0, ALL}, {push_and_reuse, 1, ALL}},
+	 .preemptions = 3,
+	 .long_preemptions = 4},
+	{.name = "a deque gets a larger ring, with a death",
+	 .setup = setup_full_ring,
+	 .check = read_numbers,
+	 .actor = {{read_numbers, 0, ALL}, {push_9, 1, ALL}},
+	 .preemptions = 1,
+	 .deaths = 1,
+	 .long_preemptions = 2,
+	 .long_deaths = 1,
+	 .steps = true},
+	{.name = "a bounded deque is read and pushed to",
+	 .setup = setup_bounded,
+	 .check = read_bounded,
+	 .actor = {{read_bounded, 0, ALL}, {push_5, 1, ALL}},
+	 .preemptions = 1,
+	 .deaths = 1,
+	 .long_preemptions = 2,
+	 .long_deaths = 1},
+	{.name = "a deque is pushed to, popped from and read",
+	 .setup = setup_four,
+	 .check = check_both_ends,
+	 .actor = {{push_5, 0, ALL}, {pop_1, 1, ALL}, {read_numbers, 2, ALL}},
+	 .preemptions = 1,
+	 .long_preemptions = 2},
+	{.name = "a deque is pushed to and popped from, one dies",
+	 .setup = setup_four,
+	 .check = check_both_ends,
+	 .actor = {{push_5, 0, ALL}, {pop_1, 1, ALL}},
+	 .preemptions = 1,
+	 .deaths = 1,
+	 .long_preemptions = 2,
+	 .long_deaths = 1,
+	 .steps = true},
+	{.name = "a deque is read and rotated, one dies",
+	 .setup = setup_four,
+	 .check = read_round,
+	 .actor = {{read_round, 0, ALL}, {rotate, 1, ALL}},
+	 .preemptions = 1,
+	 .deaths = 1,
+	 .long_preemptions = 2,
+	 .long_deaths = 1},
+	{.name = "the middle of a deque goes and comes back",
+	 .setup = setup_full_ring,
+	 .check = read_middle,
+	 .actor = {{read_middle, 0, ALL}, {insert_and_delete, 1, ALL}},
+	 .preemptions = 1,
+	 .deaths = 1,
+	 .long_preemptions = 2,
+	 .long_deaths = 1,
+	 .steps = true},
+	{.name = "two push plain values",
+	 .setup = setup_plain_end,
+	 .check = check_pushed,
+	 .actor = {{push_plain, 0, ALL}, {push_plain, 1, ALL}},
+	 .preemptions = 1,
+	 .deaths = 1,
+	 .long_preemptions = 2,
+	 .long_deaths = 1},
+	{.name = "a deque is extended, and its bound lowered",
+	 .setup = setup_empty_deque,
+	 .check = check_bound,
+	 .actor = {{extend_by_three, 0, ALL}, {lower_bound, 1, ALL}},
+	 .preemptions = 2,
+	 .long_preemptions = 3},
+	{.name = "a buffer is read and gets another blob",
+	 .setup = setup_buffer,
+	 .check = read_buffer,
+	 .actor = {{read_buffer, 0, ALL}, {replace_and_reuse, 1, ALL}},
+	 .preemptions = 3,
+	 .long_preemptions = 4},
+	{.name = "a view of a buffer that gets another blob",
+	 .setup = setup_buffer,
+	 .check = read_buffer,
+	 .actor = {{view_buffer, 0, ALL}, {replace_and_reuse, 1, ALL}},
+	 .preemptions = 2,
+	 .long_preemptions = 3},
+	{.name = "a view of a buffer, with a death",
+	 .setup = setup_buffer,
+	 .check = read_buffer,
+	 .actor = {{view_buffer, 0, ALL}, {replace_bytes, 1, ALL}},
+	 .preemptions = 1,
+	 .deaths = 1,
+	 .long_preemptions = 2,
+	 .long_deaths = 1,
+	 .steps = true},
+	{.name = "an item is written and read, and its blob replaced",
+	 .setup = setup_buffer,
+	 .check = check_item,
+	 .actor = {{write_item, 0, ALL},
+		   {widen, 1, ALL},
+		   {read_item_of, 2, ALL}},
+	 .preemptions = 1,
+	 .long_preemptions = 2},
+	{.name = "an item is written, its blob replaced, and one dies",
+	 .setup = setup_buffer,
+	 .check = check_item,
+	 .actor = {{write_item, 0, ALL}, {widen, 1, ALL}},
+	 .preemptions = 1,
+	 .deaths = 1,
+	 .long_preemptions = 2,
+	 .long_deaths = 1,
+	 .steps = true},
+	{.name = "bytes are overwritten, with a death",
+	 .setup = setup_buffer,
+	 .check = read_part,
+	 .actor = {{read_part, 0, ALL}, {write_part, 1, ALL}},
+	 .preemptions = 1,
+	 .deaths = 1,
+	 .long_preemptions = 2,
+	 .long_deaths = 1},
+	{.name = "bytes are added where there is room, with a death",
+	 .setup = setup_roomy,
+	 .check = read_added,
+	 .actor = {{read_added, 0, ALL}, {add_bytes, 1, ALL}},
+	 .preemptions = 2,
+	 .deaths = 1,
+	 .long_preemptions = 3,
+	 .long_deaths = 1},
+	{.name = "a buffer gets its blob, and is read",
+	 .setup = setup_bare,
+	 .check = check_begun,
+	 .actor = {{read_begun, 0, ALL}, {init_buffer, 1, ALL}},
+	 .preemptions = 1,
+	 .deaths = 1,
+	 .long_preemptions = 2,
+	 .long_deaths = 1,
+	 .steps = true},
 	{.name = "two recover one, and may die",
 	 .setup = setup_graph,
 	 .actor = {{set_0, 0, ALL},
@@ -1298,12 +1893,12 @@ explore(const struct explorer_program *p, bool in_full, long *executions)
 int
 main(int argc, char **argv)
 {
-	static char buffer[BUFSIZ];
+	static char line[BUFSIZ];
 	bool twin = getenv("POSH_TWIN"), right = true, in_full = tap_soak();
 	long executions = 0;
 	size_t i;
 
-	setvbuf(stdout, buffer, _IOLBF, sizeof(buffer));
+	setvbuf(stdout, line, _IOLBF, sizeof(line));
 	if (!EXPLORER_WORKS) {
 		printf("1..0 # SKIP sanitizers want their own malloc\n");
 		return 0;
