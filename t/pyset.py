@@ -147,6 +147,20 @@ class SetTest(TwinTest):
         with self.assertRaisesRegex(KeyError, "pop from an empty set"):
             s.pop()
 
+    def test_equals(self):
+        """which of equal elements stays"""
+        for others in ({1.0}, {1.0, 2}, [1.0, 2], (1.0,), {1.0: 0}):
+            for elements in ({1}, {1, 2}, {1, 2, 3}):
+                for change in (set.intersection_update, set.update,
+                               set.difference_update,
+                               set.symmetric_difference_update):
+                    s = posh.share(elements)
+                    plain = set(elements)
+                    change(plain, others)
+                    getattr(s, change.__name__)(others)
+                    self.assertEqual(sorted(map(repr, s)),
+                                     sorted(map(repr, plain)))
+
     def test_what_it_is(self):
         s = posh.share({1})
         self.assertIsInstance(s, set)

@@ -223,11 +223,27 @@ set_update(METHOD_ARGS)
 	Py_RETURN_NONE;
 }
 
-/* Replace the elements by what the builtin's method makes of them; if that
- * is all but one, take the one out. */
+/* An argument as of now: a set, or a dict of what it yields, since of equal
+ * elements an intersection takes those of a set only if it is the smaller
+ * one, but those of others always. */
+static PyObject *
+settled(PyObject *x)
+{
+	x = plain_operand(posh_state, x);
+	if (x && PyDict_CheckExact(x))
+		Py_SETREF(x, PyDict_Copy(x)); /* which hashes nothing again */
+	else if (x && !PyAnySet_Check(x))
+		Py_SETREF(x, dict_of(x));
+	return x;
+}
+
+enum equals { KEEPS_EQUALS, MAY_TAKE_EQUALS };
+
+/* Replace the elements by what the builtin's method makes of them; if all
+ * that stay are the set's own, and all but one do, take the one out. */
 static int
-become(proxy_object *p, const char *name, PyObject *const *args,
-       Py_ssize_t nargs)
+become(proxy_object *p, const char *name, enum equals equals,
+       PyObject *const *args, Py_ssize_t nargs)
 {
 	PyObject *before = set_snapshot(p);
 	PyObject *after = NULL, *gone = NULL, *one = NULL;
@@ -241,7 +257,9 @@ become(proxy_object *p, const char *name, PyObject *const *args,
 	if (gone) {
 		more = PySet_GET_SIZE(after) + PySet_GET_SIZE(gone) -
 		       PySet_GET_SIZE(before);
-		if (more == 0 && PySet_GET_SIZE(gone) == 0) {
+		if (equals == MAY_TAKE_EQUALS) {
+			rc = set_replace(p, after);
+		} else if (more == 0 && PySet_GET_SIZE(gone) == 0) {
 			rc = 0;
 		} else if (more == 0 && PySet_GET_SIZE(gone) == 1) {
 			one = PySet_Pop(gone);
@@ -257,9 +275,9 @@ become(proxy_object *p, const char *name, PyObject *const *args,
 	return rc < 0 ? -1 : 0;
 }
 
-/* Read the arguments, each as a plain set, and become something else. */
+/* Read the arguments, and become something else. */
 static PyObject *
-change(const char *name, METHOD_ARGS)
+change(const char *name, enum equals equals, METHOD_ARGS)
 {
 	proxy_object *p = (proxy_object *)self;
 	PyObject **plain = PyMem_New(PyObject *, (size_t)nargs + 1);
@@ -270,12 +288,12 @@ change(const char *name, METHOD_ARGS)
 	if (!plain)
 		return PyErr_NoMemory();
 	for (; n < nargs; n++) {
-		plain[n] = gather(args + n, 1);
+		plain[n] = settled(args[n]);
 		if (!plain[n])
 			break;
 	}
 	if (n == nargs && proxy_lock(p) == 0) {
-		rc = become(p, name, plain, nargs);
+		rc = become(p, name, equals, plain, nargs);
 		proxy_unlock(p);
 	}
 	while (n-- > 0)
@@ -291,7 +309,7 @@ set_intersection_update(METHOD_ARGS)
 {
 	if (kwnames)
 		return SET_MISUSE("intersection_update");
-	return change("intersection", self, args, nargs, NULL);
+	return change("intersection", MAY_TAKE_EQUALS, self, args, nargs, NULL);
 }
 
 PyObject *
@@ -299,7 +317,7 @@ set_difference_update(METHOD_ARGS)
 {
 	if (kwnames)
 		return SET_MISUSE("difference_update");
-	return change("difference", self, args, nargs, NULL);
+	return change("difference", KEEPS_EQUALS, self, args, nargs, NULL);
 }
 
 PyObject *
@@ -307,7 +325,8 @@ set_symmetric_difference_update(METHOD_ARGS)
 {
 	if (kwnames || nargs != 1)
 		return SET_MISUSE("symmetric_difference_update");
-	return change("symmetric_difference", self, args, nargs, NULL);
+	return change("symmetric_difference", KEEPS_EQUALS, self, args, nargs,
+		      NULL);
 }
 
 /*
