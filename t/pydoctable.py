@@ -50,6 +50,26 @@ class Dog:
         return self.first, self.second
 
 
+class Names(list):
+    pass
+
+
+class Config(dict):
+    pass
+
+
+class Tags(set):
+    pass
+
+
+class Recent(collections.deque):
+    pass
+
+
+for derived in (Names, Config, Tags, Recent):
+    posh.allow_sharing(derived)
+
+
 class Color(enum.Enum):
     RED = 1
 

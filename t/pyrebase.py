@@ -95,6 +95,17 @@ class Recent(collections.deque):
 
 
 @posh.shareable
+class Tags(set):
+    def __init__(self, items=()):
+        super().__init__(items)
+        self.seen = 0
+
+    def add(self, tag):
+        self.seen += 1
+        super().add(tag.lower())
+
+
+@posh.shareable
 class OrderedCounter(collections.Counter, collections.OrderedDict):
     pass
 
@@ -383,6 +394,43 @@ class DequeTest(unittest.TestCase):
         u = posh.unshare(p)
         self.assertIs(type(u), Recent)
         self.assertEqual((list(u), u.maxlen), ([2, 3, 4], 3))
+
+
+class SetTest(unittest.TestCase):
+    def test_methods(self):
+        p = posh.share(Tags("ab"))
+        pid = posh.forkcall(p.add, "C")
+        self.assertEqual(posh.waitall([pid]), {pid: 0})
+        self.assertEqual((p, p.seen), ({"a", "b", "c"}, 1))
+        self.assertEqual({"a", "b", "c"}, p)
+        self.assertIsInstance(p, set)
+        self.assertIsInstance(p, Tags)
+        q = posh.share(Tags("cd"))
+        self.assertEqual(p | q, set("abcd"))
+        self.assertIs(type(p | q), set)
+        self.assertIs(type(p.copy()), set)
+        self.assertIs(type(copy.copy(p)), Tags)
+        self.assertEqual(set("xc") & p, {"c"})
+        self.assertEqual((p - q, p ^ {"a"}), ({"a", "b"}, {"b", "c"}))
+        self.assertTrue(p > {"a"} and {"a"} < p and not p <= q)
+        self.assertEqual(p.union(q, ["e"]), set("abcde"))
+        same = p
+        p |= q
+        p -= {"a"}
+        p.discard("b")
+        self.assertIs(p, same)
+        self.assertEqual((sorted(p), "c" in p, len(p)), (["c", "d"], True, 2))
+        with self.assertRaises(KeyError):
+            p.remove("b")
+        with self.assertRaises(TypeError):
+            hash(p)
+        p.clear()
+        self.assertEqual((repr(p), repr(q & {"c"})), ("Tags()", "{'c'}"))
+        p.add("Z")
+        self.assertEqual(repr(p), "Tags({'z'})")
+        u = posh.unshare(p)
+        self.assertIs(type(u), Tags)
+        self.assertEqual((u, u.seen), ({"z"}, 2))
 
 
 class CollectionsTest(unittest.TestCase):

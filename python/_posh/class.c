@@ -94,6 +94,8 @@ kind_of_content(PyObject *type)
 		return POSH_KIND_LIST;
 	if (type == (PyObject *)&PyDict_Type)
 		return POSH_KIND_DICT;
+	if (type == (PyObject *)&PySet_Type)
+		return POSH_KIND_SET;
 	return type == posh_state->deque ? POSH_KIND_DEQUE : POSH_KIND_NONE;
 }
 

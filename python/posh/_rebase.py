@@ -356,14 +356,35 @@ class RebasedDeque(_forwarding("RebasedDeque", _posh.SharedDeque)):
     __rmul__ = __mul__
 
 
+class RebasedSet(_forwarding("RebasedSet", _posh.SharedSet)):
+    """In the place of set."""
+
+    __slots__ = ()
+
+    def remove(self, element):
+        try:
+            super().remove(element)
+        except KeyError:
+            raise KeyError(element) from None
+
+    def __repr__(self):
+        text = repr(_posh._content(self))
+        name = self.__class__.__name__
+        if text.startswith("set("):  # empty, or inside itself
+            return name + text[len("set") :]
+        return f"{name}({text})"
+
+
 collections.abc.MutableSequence.register(RebasedList)
 collections.abc.MutableSequence.register(RebasedDeque)
 collections.abc.MutableMapping.register(RebasedDict)
+collections.abc.MutableSet.register(RebasedSet)
 
 #: builtin -> what stands in its place
 REPLACEMENTS = {
     list: RebasedList,
     dict: RebasedDict,
+    set: RebasedSet,
     collections.deque: RebasedDeque,
     collections.defaultdict: RebasedDefaultDict,
     collections.OrderedDict: RebasedOrderedDict,
@@ -389,7 +410,7 @@ def builtin_of(tp: type) -> type | None:
 
 def content_of(builtin: type | None) -> type | None:
     """Return the type of the content of a builtin's instances, or None."""
-    for tp in (list, dict, collections.deque):
+    for tp in (list, dict, set, collections.deque):
         if builtin is not None and issubclass(builtin, tp):
             return tp
     return None
@@ -410,6 +431,8 @@ def plain_content(x: Any, builtin: type) -> Any:
     if issubclass(builtin, dict):
         # dict.copy() would call keys() of a class that has its own.
         return dict(dict.items(x))
+    if builtin is set:
+        return set(set.__iter__(x))
     return list.copy(x)
 
 
@@ -419,6 +442,8 @@ def fill_plain(x: Any, builtin: type, content: Any) -> None:
         content = content.copy()
     if builtin is list:
         list.extend(x, content)
+    elif builtin is set:
+        set.update(x, content)
     elif builtin is collections.deque:
         builtin.__init__(x, content, content.maxlen)
     else:
