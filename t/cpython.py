@@ -154,12 +154,14 @@ SHARED = {
     dict: posh.SharedDict,
     collections.deque: posh.SharedDeque,
     bytearray: posh.SharedBytearray,
+    set: posh.SharedSet,
 }
 MAKERS = {tp: Maker(tp, shared) for tp, shared in SHARED.items()}
 
 _DISPLAYS = {
     list: (ast.List, ast.ListComp),
     dict: (ast.Dict, ast.DictComp),
+    set: (ast.Set, ast.SetComp),
 }
 
 

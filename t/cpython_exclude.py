@@ -79,6 +79,50 @@ EXCLUDED = {
     "test_deque.TestSubclass.test_pickle_recursive": (
         Why.PICKLE, "what is unpickled is the same object"),
 
+    # Sets.
+    "test_set.TestSet.test_container_iterator": (
+        Why.DETAIL, "gc of an iterator that is an attribute of an element"),
+    "test_set.TestSetSubclass.test_container_iterator": (
+        Why.DETAIL, "gc of an iterator that is an attribute of an element"),
+    "test_set.TestFrozenSet.test_container_iterator": (
+        Why.DETAIL, "gc of an iterator that is an attribute of an element"),
+    "test_set.TestFrozenSetSubclass.test_container_iterator": (
+        Why.DETAIL, "gc of an iterator that is an attribute of an element"),
+    "test_set.TestSet.test_deepcopy": (
+        Why.PICKLE, "a copy does not call the elements' __deepcopy__"),
+    "test_set.TestSetSubclass.test_deepcopy": (
+        Why.PICKLE, "a copy does not call the elements' __deepcopy__"),
+    "test_set.TestSet.test_pickling": (
+        Why.TYPE, "type(s) is set"),
+    "test_set.TestSetSubclass.test_do_not_rehash_dict_keys": (
+        Why.DETAIL, "how often __hash__ is called"),
+    "test_set.TestFrozenSetSubclass.test_do_not_rehash_dict_keys": (
+        Why.DETAIL, "how often __hash__ is called"),
+    "test_set.TestSetSubclass.test_keywords_in_subclass": (
+        Why.TYPE, "type(u) is subclass"),
+    "test_set.TestCopyingNested.test_copy": (
+        Why.DETAIL, "two reads of a tuple are the same object"),
+    "test_set.TestCopyingTuple.test_copy": (
+        Why.DETAIL, "two reads of a tuple are the same object"),
+    **{
+        f"test_set.TestMethodsMutating_Subclass_{other}.test_{name}": (
+            Why.C, f"set.{name[:-14]}() of an object that derives from set")
+        for other in ("Set", "Subclass")
+        for name in (
+            "difference_update_with_mutation",
+            "difference_with_mutation",
+            "intersection_update_with_mutation",
+            "intersection_with_mutation",
+            "isdisjoint_with_mutation",
+            "issubset_with_mutation",
+            "issuperset_with_mutation",
+            "symmetric_difference_update_with_mutation",
+            "symmetric_difference_with_mutation",
+            "union_with_mutation",
+            "update_with_mutation",
+        )
+    },
+
     # Bytearrays.
     "test_bytes.ByteArrayTest.test_alloc": (
         Why.DETAIL, "__alloc__(), a size"),
@@ -157,6 +201,14 @@ EXCLUDED = {
 #: No reason in the enum would be true of these: they are not excluded, but
 #: reported as TODO, with what POSH would have to do.
 OPEN = {
+    "test_set.TestFrozenSet.test_cyclical_repr":
+        "keep a frozenset alive that an element of it refers to",
+    "test_set.TestFrozenSetSubclass.test_cyclical_repr":
+        "keep a frozenset alive that an element of it refers to",
+    "test_set.TestFrozenSet.test_subclass_with_custom_hash":
+        "find by its hash what hashes by its address, and is a value",
+    "test_set.TestFrozenSetSubclass.test_subclass_with_custom_hash":
+        "find by its hash what hashes by its address, and is a value",
     "test_dataclasses.TestCase.test_no_unhashable_default":
         "share lambdas",
     "test_dataclasses.TestDescriptors.test_lookup_on_instance":

@@ -38,6 +38,7 @@ PLANS = [
         "ByteArrayTest", "AssortedBytesTest", "BytearrayPEP3137Test",
         "ByteArrayAsStringTest", "ByteArraySubclassTest",
         "ByteArraySubclassWithSlotsTest"]),
+    Plan("test_set", [set], literals=[set]),
 ]
 #: Nothing to substitute here: each instance that a test makes is shared.
 INSTANCES = [

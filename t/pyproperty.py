@@ -9,6 +9,7 @@ same with two processes, which take turns.
     POSH_SEQUENCES=5000 t/pyproperty.py that many for each type, each way
 """
 import array
+import ast
 import collections
 import copy
 import datetime
@@ -84,7 +85,18 @@ class Line(collections.deque):
     pass
 
 
-_DERIVED = (Names, Defaults, Line, collections.Counter,
+@posh.shareable
+class Tags(set):
+    """The same of a set; not add, which pickle calls."""
+
+    owner = "nobody"
+
+    def discard(self, x):
+        super().discard(x)
+        self.owner = "somebody"
+
+
+_DERIVED = (Names, Defaults, Line, Tags, collections.Counter,
             collections.OrderedDict, collections.defaultdict)
 _EXACT = {list, dict, collections.deque, tuple, set, frozenset}
 
@@ -164,6 +176,8 @@ def outcome(do, x, args):
         # An OrderedDict takes a tuple for all arguments of its KeyError.
         if isinstance(x, collections.OrderedDict):
             text = ""
+        if "{" in text:  # a set's repr has an order of its own
+            text = "".join(sorted(text))
         # The type of a shared array has no dot in its name.
         return "raised", type(e), text.replace("array.array", "array")
     return "returned", "its operand" if result is x else plain(result)
@@ -219,13 +233,16 @@ deques = st.builds(collections.deque, st.lists(few, max_size=5),
                    st.none() | st.integers(0, 6))
 arrays = st.builds(array.array, typecodes,
                    st.lists(st.integers(0, 99), max_size=5))
-mutables = [
+ordered = [
     st.lists(few, max_size=4),
     st.dictionaries(keys, few, max_size=4),
     st.binary(max_size=9).map(bytearray),
     deques, arrays,
 ]
-values = st.one_of(few, scalars, st.tuples(few, scalars), *mutables)
+mutables = [*ordered, st.sets(keys, max_size=4)]
+#: What may be iterable: with the same result in another process.
+operands = st.one_of(few, scalars, st.tuples(few, scalars), *ordered)
+values = operands | mutables[-1]
 
 
 def nested(leaves):
@@ -276,6 +293,15 @@ def op(name):
     return getattr(operator, name)
 
 
+def shown(x):
+    """Return repr(x), with what sets in it list in an order of its own."""
+    tree = ast.parse(repr(x), mode="eval")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Set):
+            node.elts.sort(key=ast.dump)
+    return ast.dump(tree)
+
+
 def sort(x, reverse):
     sorted(x)  # where sort() gives up, CPython leaves any order
     return x.sort(reverse=reverse)
@@ -298,9 +324,9 @@ SEQUENCE = {
     "bool": (bool, []),
     "iter": (list, []),
     "reversed": (lambda x: list(reversed(x)), []),
-    "repr": (repr, []),
+    "repr": (shown, []),
     "copy.copy": (copy.copy, []),
-    **methods(append=[values], extend=[lists | values], clear=[], copy=[],
+    **methods(append=[values], extend=[lists | operands], clear=[], copy=[],
               count=[values], index=[values, index, index], pop=[],
               insert=[index, values], remove=[values], reverse=[]),
 }
@@ -308,13 +334,13 @@ SEQUENCE = {
 LIST = {
     **SEQUENCE,
     **comparing(lists),
-    "setitem slice": (op("setitem"), [slices, lists | values]),
+    "setitem slice": (op("setitem"), [slices, lists | operands]),
     "delitem slice": (op("delitem"), [slices]),
     "add": (op("add"), [lists | values]),
     "radd": (lambda x, y: y + x, [lists]),
     "pop at": (method("pop"), [index]),
     "sort": (sort, [st.booleans()]),
-    "sort by key": (lambda x: x.sort(key=repr), []),
+    "sort by key": (lambda x: x.sort(key=shown), []),
     "unpack": (lambda x: [*x], []),
     "bad index": (op("getitem"), [values]),
 }
@@ -341,7 +367,7 @@ DICT = {
     "len": (len, []),
     "iter": (list, []),
     "reversed": (lambda x: list(reversed(x)), []),
-    "repr": (repr, []),
+    "repr": (shown, []),
     "items": (lambda x: list(x.items()), []),
     "values": (lambda x: list(reversed(x.values())), []),
     "keys and": (lambda x, y: x.keys() & y, [st.sets(few, max_size=4)]),
@@ -417,6 +443,29 @@ ARRAY = {
               frombytes=[pieces], fromlist=[lists]),
 }
 
+members = st.sets(keys, max_size=4)
+member_lists = members | st.lists(keys, max_size=4)
+SET = {
+    **{name: (op(name), [members])
+       for name in ("eq", "lt", "le", "gt", "ge", "or_", "and_", "sub", "xor",
+                    "ior", "iand", "isub", "ixor")},
+    "rsub": (lambda x, y: y - x, [members]),
+    "contains": (op("contains"), [keys | lists]),
+    "len": (len, []),
+    "iter": (set, []),
+    "repr": (shown, []),
+    "pop all": (lambda x: {x.pop() for _ in range(len(x))}, []),
+    "copy.copy": (copy.copy, []),
+    **methods(add=[keys | lists], discard=[keys], remove=[keys], clear=[],
+              copy=[], isdisjoint=[member_lists], issubset=[member_lists],
+              issuperset=[member_lists], union=[member_lists, member_lists],
+              intersection=[member_lists], difference=[member_lists],
+              symmetric_difference=[member_lists], update=[member_lists],
+              intersection_update=[member_lists],
+              difference_update=[member_lists],
+              symmetric_difference_update=[member_lists]),
+}
+
 names = st.sampled_from(["a", "b", "c", "default", "long name"])
 RECORD = {
     "getattr": (getattr, [names]),
@@ -467,6 +516,7 @@ COUNTER = {
 NAMES = {**LIST, **methods(twice=[]),
          "owner": (op("attrgetter")("owner"), []),
          "set owner": (lambda x, v: setattr(x, "owner", v), [few])}
+TAGS = {**SET, "owner": NAMES["owner"], "set owner": NAMES["set owner"]}
 
 #: name -> (what it is in the beginning, its operations)
 KINDS = {
@@ -484,6 +534,8 @@ KINDS = {
                        DEQUE),
     "OrderedDict": (dicts.map(collections.OrderedDict), ORDERED),
     "Counter": (numbers.map(collections.Counter), COUNTER),
+    "set": (st.sets(keys, max_size=6), SET),
+    "set subclass": (st.sets(keys, max_size=6).map(Tags), TAGS),
 }
 
 
