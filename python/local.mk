@@ -63,6 +63,7 @@ pkgpyexec_PYTHON = \
 	%D%/posh/_builtin.py \
 	%D%/posh/_bytes.py \
 	%D%/posh/_class.py \
+	%D%/posh/_exception.py \
 	%D%/posh/_heap.py \
 	%D%/posh/_known.py \
 	%D%/posh/_numpy.py \

@@ -125,6 +125,7 @@ PYTHON_TESTS = \
 	%D%/pydict.py \
 	%D%/pydoctable.py \
 	%D%/pyerrors.py \
+	%D%/pyexception.py \
 	%D%/pyexample.py \
 	%D%/pyfuzz.py \
 	%D%/pyheap.py \

@@ -7,6 +7,8 @@ import datetime
 import decimal
 import enum
 import fractions
+import functools
+import ipaddress
 import math
 import os
 import pathlib
@@ -122,6 +124,8 @@ def example(row):
 
 
 def same(a, b):
+    if isinstance(a, (BaseException, functools.partial)):
+        a, b = a.__reduce__(), b.__reduce__()
     return type(a) is type(b) and (a == b or math.isnan(a) and math.isnan(b))
 
 

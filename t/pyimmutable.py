@@ -5,8 +5,11 @@ import array
 import collections
 import datetime
 import enum
+import functools
+import ipaddress
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -149,6 +152,7 @@ def attributed(x, **attributes):
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 EAST = datetime.timezone(datetime.timedelta(hours=2), "East")
 
+FUNCTIONS = tuple(map(type, (function, len, str.upper, int.__add__)))
 VALUES = [
     NotImplemented, range(0), range(5, 3), range(0, 10, 3), range(1 << 70),
     slice(None), slice(1, "x", (2,)),
@@ -183,9 +187,13 @@ VALUES = [
     Slotted(1.5), attributed(Slotted(2.5), unit="C"),
     Loud(5), Loud(1 << 99), LoudText("a loud text"), LoudPair((1, (2, "x"))),
     Folded("Text"), attributed(Folded("Text"), a=1),
-    function, len, os.getpid, int, Color, Point, Name, type, type(None),
+    function, len, os.getpid, str.upper, int.__add__, int, Color, Point, Name, type, type(None),
     type(function), collections.OrderedDict, typing.NamedTuple,
     time.gmtime(0), os.stat("/"),
+    re.compile("a+", re.I), re.compile(b"x"), re.compile("(?x) b"),
+    *map(ipaddress.ip_address, ["127.0.0.1", "::1", "fe80::1%2", 2**128 - 1]),
+    *map(ipaddress.ip_network, ["10.0.0.0/8", "::/0"]),
+    *map(ipaddress.ip_interface, ["10.1.2.3/8", "::1/64"]),
 ]  # fmt: skip
 
 
@@ -205,7 +213,7 @@ def exact(a, b):
     """Are they of the same type, and the same in every respect?"""
     if type(a) is not type(b):
         return False
-    if isinstance(a, (type, type(function), type(len), enum.Enum)):
+    if isinstance(a, (type, *FUNCTIONS, enum.Enum)):
         return a is b or isinstance(a, enum.Flag) and a == b
     if len(parts(a)) != len(parts(b)):
         return False
@@ -302,6 +310,21 @@ class ExactTest(unittest.TestCase):
         pid = posh.forkcall(child)
         self.assertEqual(posh.waitall([pid]), {pid: 0})
         self.assertEqual(p[-1], [])
+
+
+class PartialTest(unittest.TestCase):
+    def test_partial(self):
+        """a partial has its function, arguments and attributes"""
+        x = functools.partial(sorted, key=len, reverse=True)
+        x.name = "by length"
+        y = posh.share([x])[0]
+        self.assertEqual(y(["a", "ccc", "bb"]), ["ccc", "bb", "a"])
+        self.assertEqual(y.__reduce__(), x.__reduce__())
+        y = posh.share([functools.partial(list.append, [1])])[0]
+        y.args[0].append(2)
+        self.assertEqual(y.args[0], [1, 2])
+        with self.assertRaisesRegex(posh.NotShareableError, "lambda"):
+            posh.share([functools.partial(lambda: 0)])
 
 
 class MutableTest(unittest.TestCase):

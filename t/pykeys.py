@@ -4,9 +4,12 @@ others hash to there, PYTHONHASHSEED, makes no difference."""
 import collections
 import datetime
 import enum
+import functools
+import ipaddress
 import multiprocessing
 import os
 import pathlib
+import re
 import typing
 import unittest
 import uuid
@@ -188,6 +191,17 @@ LINES = [
     [Decimal("Infinity"), float("inf")],
     [77, Level.HIGH],
     [24, Numbers.A | Numbers.B],
+    [str.upper],
+    [int.__add__],
+    [re.compile("a+")],
+    [re.compile("a+", re.I)],
+    [re.compile(b"a+")],
+    *([f(x)] for f, x in (
+        (ipaddress.ip_address, "127.0.0.1"), (ipaddress.ip_address, "::1"),
+        (ipaddress.ip_network, "127.0.0.0/8"), (ipaddress.ip_network, "::/8"),
+        (ipaddress.ip_interface, "127.0.0.2/8"),
+        (ipaddress.ip_interface, "::2/8"),
+    )),
     [Bits.A],
     [Bits.A | Bits.B],
     [Bits(0)],
@@ -376,7 +390,7 @@ class KeysTest(unittest.TestCase):
         for tp in (*posh._values.codecs, *posh._builtin.IMMUTABLE):
             if tp.__module__ == Point.__module__ or tp is slice:
                 continue
-            if tp in (pathlib.WindowsPath, datetime.tzinfo):
+            if tp in (pathlib.WindowsPath, datetime.tzinfo, functools.partial):
                 continue
             self.assertIn(tp, here)
 

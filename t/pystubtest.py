@@ -22,7 +22,7 @@ ALLOWED = r"""
 posh\._posh\.SharedDict\.get
 # a name of collections.abc, imported for annotations
 posh\..*\.(Iterable|Iterator|Callable)\.__class_getitem__
-posh\._(atomic|class|process|builtin|heap|values|known)\.(Callable|Iterable|Iterator)
+posh\._[a-z]+\.(Callable|Iterable|Iterator)
 # C types that are not generic to mypy 1.0; a property called __class__
 posh\._class\._WRAPPERS
 posh\._class\.Attributes\.__class__

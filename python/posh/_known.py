@@ -15,7 +15,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from . import _posh
+from . import _exception, _posh
 from ._posh import FORM_LIKE, FORM_TYPED, Form
 from ._values import (
     add,
@@ -87,6 +87,20 @@ def _encode_class(x):
 
 add(types.FunctionType, "types:FunctionType", _encode_function, find)
 codecs[types.BuiltinFunctionType] = _encode_function
+
+
+def _encode_descriptor(x):
+    name = f"{qualified_name(x.__objclass__)}.{x.__name__}"
+    try:
+        if find(name) is not x:
+            return None
+    except _posh.ClassNotFoundError:
+        return None
+    return Form(FORM_TYPED, ("types:FunctionType", name))
+
+
+codecs[types.MethodDescriptorType] = _encode_descriptor
+codecs[types.WrapperDescriptorType] = _encode_descriptor
 
 
 def _encode_method(x):
@@ -319,6 +333,40 @@ def _pathlib(pathlib):
         add_path(tp, windows, lambda text: text.lower())
 
 
+@_module
+def _re(re):
+    add_simple(
+        re.Pattern,
+        "re:Pattern",
+        lambda x: (x.pattern, x.flags & ~int(re.DEBUG)),
+        lambda state: re.compile(*state),
+    )
+
+
+@_module
+def _ipaddress(ipaddress):
+    for version in "46":
+        for kind in ("Address", "Network", "Interface"):
+            tp = getattr(ipaddress, f"IPv{version}{kind}")
+            add_simple(tp, f"ipaddress:{tp.__name__}", str, tp)
+
+
+@_module
+def _functools(functools):
+    def encode(x):
+        attributes = tuple(vars(x).items())
+        state = x.func, x.args, tuple(x.keywords.items()), attributes
+        return Form(FORM_TYPED, ("functools:partial", state))
+
+    def build(state):
+        function, args, keywords, attributes = state
+        x = functools.partial(function, *args, **dict(keywords))
+        vars(x).update(attributes)
+        return x
+
+    add(functools.partial, "functools:partial", encode, build)
+
+
 #
 # Classes that derive from immutable types, and enumerations.
 #
@@ -474,6 +522,8 @@ def find_codec(tp: type) -> bool:
         codecs[tp] = _codec_of_structseq(tp)
     elif base is not None and base is not tp:
         codecs[tp] = _codec_of_derived(tp, base)
+    elif issubclass(tp, BaseException):
+        codecs[tp] = _exception.codec_of(tp)
     return tp in codecs
 
 
@@ -487,6 +537,8 @@ def builder_of(tp: type) -> Callable[..., Any] | None:
         return lambda items, more: tp(items, dict(more))
     if base is not None and base is not tp:
         return _builder_of_derived(tp, base)
+    if issubclass(tp, BaseException):
+        return _exception.builder_of(tp)
     return None
 
 
