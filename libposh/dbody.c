@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "canon.h"
 #include "dict.h"
 
 enum { MIN_BITS = 3, MAX_BITS = 31, DUMMIES = 32 };
@@ -161,6 +162,58 @@ posh__dlookup(struct posh__self *self, const struct posh__dview *v,
 	return room ? 0 : -EAGAIN;
 }
 
+/* Is a key {class, value, object} on the chain of this hash, which is then
+ * its value's? */
+static bool
+has_alike(struct posh__self *self, const struct posh__dview *v, uint64_t hash)
+{
+	uint32_t i = (uint32_t)hash & v->mask, n;
+
+	for (n = 0; n <= v->mask; n++, i = (i + 1) & v->mask) {
+		uint32_t e = posh__half_load(&v->index[i]);
+		const struct posh__entry *entry;
+		struct posh__items t;
+
+		if (e == POSH__INDEX_EMPTY)
+			break;
+		if (e == POSH__INDEX_DUMMY || e - POSH__INDEX_FIRST >= v->used)
+			continue;
+		entry = &v->body->entry[e - POSH__INDEX_FIRST];
+		if (posh__load(&entry->hash) == hash &&
+		    posh__load(&entry->value) != POSH__EMPTY &&
+		    posh__items_view(self->h, posh__load(&entry->key), &t) ==
+			    1 &&
+		    t.form == POSH_FORM_KEY)
+			return true;
+	}
+	return false;
+}
+
+int
+posh__dmissing(struct posh__self *self, const struct posh__dview *v,
+	       const struct posh__key *key)
+{
+	uint64_t marks = v->body ? posh__load(&v->body->marks) : 0;
+
+	if (!marks || key->in->flags & POSH_DISTINCT)
+		return -ENOENT;
+	if (marks & POSH__DICT_OPAQUE)
+		return -ENOTUNIQ;
+	if (posh__dict_marks(key->in))
+		return -ENOENT; /* equal only to itself */
+	return has_alike(self, v, key->hash) ? -ENOTUNIQ : -ENOENT;
+}
+
+uint64_t
+posh__dict_marks(const struct posh_value *in)
+{
+	uint64_t marks = in->flags & POSH_OPAQUE ? POSH__DICT_OPAQUE : 0;
+
+	if (in->type == POSH_TUPLE && in->width == POSH_FORM_KEY)
+		marks |= POSH__DICT_VALUED;
+	return marks;
+}
+
 static bool
 has_room(const struct posh__dview *v, uint64_t n)
 {
@@ -209,6 +262,7 @@ copy_entries(struct posh__dbody *to, uint32_t mask,
 	}
 	posh__store(&to->fill, POSH__FILL(n, n));
 	posh__store(&to->number, posh__peek(&from->body->number));
+	posh__store(&to->marks, posh__peek(&from->body->marks));
 	return 0;
 }
 
@@ -236,7 +290,7 @@ posh__dbody_make(struct posh__self *self, uint64_t n,
 	b->flags = (uint16_t)bits;
 	posh__store(&b->fill, 0);
 	posh__store(&b->number, 1);
-	posh__store(&b->pad, 0);
+	posh__store(&b->marks, 0);
 	memset((void *)b->entry, 0, bytes - sizeof(*b));
 	if (keep && keep->body)
 		return copy_entries(b, (UINT32_C(1) << bits) - 1, keep);

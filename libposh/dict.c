@@ -9,7 +9,8 @@
  *   I3  entries from `used` on have no key and no value; numbers grow with the
  *       entries;
  *   I4  every intent of this file is rolled forward by recovery: all of its
- *       steps can be done again.
+ *       steps can be done again;
+ *   I5  a body has the marks of its keys, from before it has the key.
  *
  * PROGRESS  under the monitor.
  *
@@ -28,6 +29,7 @@
  *   dict.12 an entry and the stage exchanged  recovery goes on with the stage
  *   dict.13 a pair has left the stage         recovery goes on with the stage
  *   dict.14 a plain value is replaced         the dict is as after
+ *   dict.15 the body is marked                the dict is as before
  */
 #include "config.h"
 
@@ -180,14 +182,29 @@ replace(struct posh__self *self, uint64_t dict, struct posh__entry *e, bool imm,
 	posh__slot_set(self, dict, &e->value, 1);
 }
 
+/* Mark the body, which is about to have such a key, for as long as it lives
+ * and has copies. */
+static void
+mark(struct posh__dbody *b, uint64_t marks)
+{
+	uint64_t old = posh__peek(&b->marks);
+
+	if (!(marks & ~old))
+		return;
+	posh__store(&b->marks, old | marks);
+	POSH_STEP("dict.15");
+}
+
 /* Insert a key that is not there; inside the monitor. */
 static int
 insert(struct posh__self *self, uint64_t dict, struct posh__dview *v,
        struct posh_value *in, const struct posh__key *key,
        struct posh__place *at, bool imm, uint64_t value)
 {
-	int rc = posh__value_encode(self, in, &self->t->val[0]);
+	int rc = posh__dmissing(self, v, key);
 
+	if (rc == -ENOENT)
+		rc = posh__value_encode(self, in, &self->t->val[0]);
 	if (rc)
 		return rc;
 	if (!v->body || v->used + 1 > v->capacity ||
@@ -200,6 +217,7 @@ insert(struct posh__self *self, uint64_t dict, struct posh__dview *v,
 	}
 	if (imm)
 		posh__store(&self->t->val[1], value);
+	mark(v->body, posh__dict_marks(in));
 	insert_vals(self, dict, v, key->hash, at->pos);
 	return 0;
 }
@@ -401,7 +419,7 @@ posh_dict_pop(posh_heap *h, posh_handle o, const struct posh_value *in,
 		return posh__leave_object(self, rc);
 	rc = lookup(self, &view, &key, &at);
 	if (rc == 0 && !at.found)
-		rc = -ENOENT;
+		rc = posh__dmissing(self, &view, &key);
 	r.entry = at.entry;
 	if (rc == 0 && out)
 		rc = posh__read(self, o.off, read_entry, &r);
@@ -595,7 +613,7 @@ update_stage(struct posh__self *self, uint64_t dict)
 
 /* newbody from the stage's pairs, whose keys all differ. */
 static int
-body_of_stage(struct posh__self *self, size_t n)
+body_of_stage(struct posh__self *self, size_t n, uint64_t marks)
 {
 	struct posh__dbody *b;
 	struct posh__dview v;
@@ -606,6 +624,7 @@ body_of_stage(struct posh__self *self, size_t n)
 	if (rc)
 		return rc;
 	b = posh__dbody_at(self->h, posh__peek(&self->t->newbody));
+	posh__store(&b->marks, marks);
 	v = (struct posh__dview){
 		b,
 		(posh__half *)&b->entry[posh__half_load(&b->capacity)],
@@ -628,6 +647,23 @@ body_of_stage(struct posh__self *self, size_t n)
 	return 0;
 }
 
+/* Enter the stage's pairs, whose keys have these marks; inside the monitor. */
+static int
+enter_stage(struct posh__self *self, uint64_t dict, struct posh__dview *v,
+	    size_t n, uint64_t marks, bool distinct)
+{
+	int rc;
+
+	if (!distinct && v->body && posh__peek(&v->body->marks))
+		return -ENOTUNIQ;
+	rc = posh__dict_room(self, dict, n, v);
+	if (rc)
+		return rc;
+	mark(v->body, marks);
+	update_stage(self, dict);
+	return 0;
+}
+
 int
 posh_dict_update(posh_heap *h, posh_handle o, struct posh_value *item, size_t n,
 		 unsigned flags)
@@ -635,6 +671,8 @@ posh_dict_update(posh_heap *h, posh_handle o, struct posh_value *item, size_t n,
 	struct posh__self *self;
 	struct posh__dview v;
 	struct posh__key key;
+	uint64_t marks = 0;
+	bool distinct = true;
 	size_t i;
 	int rc = enter_dict(h, o, &self);
 
@@ -644,11 +682,13 @@ posh_dict_update(posh_heap *h, posh_handle o, struct posh_value *item, size_t n,
 		rc = check_value(h, o, &item[2 * i + 1]);
 		if (rc == 0) /* malformed? */
 			rc = posh__key(self, &item[2 * i], &key);
+		marks |= posh__dict_marks(&item[2 * i]);
+		distinct = distinct && item[2 * i].flags & POSH_DISTINCT;
 	}
 	if (rc == 0)
 		rc = posh__stage_make(self, item, 2 * n);
 	if (rc == 0 && flags & POSH_REPLACE)
-		rc = body_of_stage(self, n);
+		rc = body_of_stage(self, n, marks);
 	if (rc == 0)
 		rc = lock_view(self, o.off, &v);
 	if (rc)
@@ -656,9 +696,7 @@ posh_dict_update(posh_heap *h, posh_handle o, struct posh_value *item, size_t n,
 	if (flags & POSH_REPLACE) {
 		posh__body_swap(self, o.off, 0, UINT64_MAX, true);
 	} else if (n) {
-		rc = posh__dict_room(self, o.off, n, &v);
-		if (rc == 0)
-			update_stage(self, o.off);
+		rc = enter_stage(self, o.off, &v, n, marks, distinct);
 	}
 	posh__unlock(self, o.off);
 	return posh__leave_object(self, rc);

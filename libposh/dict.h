@@ -48,6 +48,19 @@ int posh__stored_key(struct posh__self *self, uint64_t word,
 int posh__dlookup(struct posh__self *self, const struct posh__dview *v,
 		  const struct posh__key *key, struct posh__place *out);
 
+/* What the marks of a body say: a key may have been entered that is opaque, or
+ * one of POSH_FORM_KEY. */
+enum { POSH__DICT_OPAQUE = 1, POSH__DICT_VALUED = 2 };
+
+/* Return the marks of a body that has this key. */
+uint64_t posh__dict_marks(const struct posh_value *in);
+
+/* What a lookup of an input returns that found nothing:
+ *   -ENOENT
+ *   -ENOTUNIQ  there are keys that may be equal, which the caller compares */
+int posh__dmissing(struct posh__self *self, const struct posh__dview *v,
+		   const struct posh__key *key);
+
 /* Is the chain of this hash full of what was deleted? */
 bool posh__dcrowded(const struct posh__dview *v, uint64_t hash);
 

@@ -56,7 +56,7 @@ read_get(struct posh__self *self, uint64_t dict, void *arg)
 	if (rc)
 		return rc;
 	if (!at.found)
-		return -ENOENT;
+		return posh__dmissing(self, &v, &g->key);
 	if (!g->out)
 		return 0;
 	posh__scratch_reset(self);

@@ -286,12 +286,19 @@ enum posh_kind {
 	POSH_KIND_BUFFER = 8, /* a blob that may be replaced */
 };
 
+/* What the caller knows of a key, which it alone can compare. */
+enum posh_key_flags {
+	POSH_OPAQUE = 1,   /* it may be equal to any other */
+	POSH_DISTINCT = 2, /* it is none of those that are there, unless
+			      libposh finds it */
+};
+
 struct posh_value {
-	uint8_t type;  /* enum posh_type */
-	uint8_t width; /* POSH_STR: 1, 2 or 4; POSH_TUPLE: enum posh_form */
-	uint8_t ascii; /* POSH_STR from a read: all ASCII, NUL-terminated */
-	uint8_t kind;  /* POSH_OBJECT, POSH_NEW: enum posh_kind */
-	uint32_t reserved;
+	uint8_t type;   /* enum posh_type */
+	uint8_t width;  /* POSH_STR: 1, 2 or 4; POSH_TUPLE: enum posh_form */
+	uint8_t ascii;  /* POSH_STR from a read: all ASCII, NUL-terminated */
+	uint8_t kind;   /* POSH_OBJECT, POSH_NEW: enum posh_kind */
+	uint32_t flags; /* of a key: enum posh_key_flags, else 0 */
 	union {
 		size_t size;
 		double im;
@@ -608,6 +615,12 @@ POSH_API int64_t posh_deque_snapshot(posh_heap *h, posh_handle o,
  * Insertion order is kept.  A key is an immutable value, or an object, which
  * is then equal only to itself; but a tuple with objects in it is equal to
  * another one with equal items.  Errors of writes as with lists.
+ *
+ * Opaque keys are compared by those who set them.  A key without POSH_DISTINCT
+ * that is not found is -ENOTUNIQ, and nothing is changed, if one that is there
+ * may be equal to it: one of POSH_FORM_KEY that has it as its value, or, if
+ * POSH_OPAQUE keys were set since the dict was empty, any.  posh_dict_update
+ * says so already if there are such keys.
  */
 
 /* Make an empty dict.  The caller owns a hold.  Since 0.1. */
@@ -618,6 +631,7 @@ POSH_API int64_t posh_dict_len(posh_heap *h, posh_handle o);
 
 /* Read the value of a key; out may be NULL.
  *   -ENOENT  there is no such key
+ *   -ENOTUNIQ
  * Since 0.1. */
 POSH_API int posh_dict_get(posh_heap *h, posh_handle o,
 			   const struct posh_value *key,
@@ -633,7 +647,9 @@ POSH_API int64_t posh_dict_candidates(posh_heap *h, posh_handle o,
 				      struct posh_value *out);
 
 /* Set the value of a key.  A key that is there stays the one it was, as in
- * Python.  Returns 1 if the key is new, otherwise 0.  Since 0.1. */
+ * Python.  Returns 1 if the key is new, otherwise 0.
+ *   -ENOTUNIQ
+ * Since 0.1. */
 POSH_API int posh_dict_set(posh_heap *h, posh_handle o, struct posh_value *key,
 			   struct posh_value *v);
 
@@ -646,7 +662,7 @@ POSH_API int posh_dict_setdefault(posh_heap *h, posh_handle o,
 
 /* Remove a key; its value goes to *out unless that is NULL.  Needs no memory
  * in the heap.
- *   -ENOENT
+ *   -ENOENT, -ENOTUNIQ
  * Since 0.1. */
 POSH_API int posh_dict_pop(posh_heap *h, posh_handle o,
 			   const struct posh_value *key,
@@ -665,6 +681,7 @@ POSH_API int posh_dict_clear(posh_heap *h, posh_handle o);
 /* Set n items: all or none.  item[2 k] is a key, item[2 k + 1] its value.
  * With POSH_REPLACE, everything else goes.
  *   -EINVAL  as with lists; or with POSH_REPLACE, two keys are equal
+ *   -ENOTUNIQ
  * Since 0.1. */
 enum { POSH_REPLACE = 1 };
 POSH_API int posh_dict_update(posh_heap *h, posh_handle o,

@@ -80,9 +80,8 @@ posh__read_object(struct posh__self *self, struct posh__object *container,
 		return false;
 	if (!posh__hold_if(self, o.off, container, seq))
 		return false;
-	out->type = POSH_OBJECT;
+	*out = posh_object(o);
 	out->kind = (uint8_t)posh__object(self->h, o.off)->kind;
-	out->object = o;
 	return true;
 }
 

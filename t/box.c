@@ -484,6 +484,87 @@ test_malformed(void)
 	posh_dict_clear(heap, dict);
 }
 
+/* How a dict answers for a key that is not there: by get, set, setdefault, pop
+ * and update, all the same, having changed nothing. */
+static int
+missing(struct posh_value key)
+{
+	struct posh_value item[2] = {key, posh_int(0)}, out;
+	int64_t n = posh_dict_len(heap, dict);
+	int rc = posh_dict_get(heap, dict, &key, NULL);
+
+	if (posh_dict_get(heap, dict, &key, &out) != rc ||
+	    posh_dict_pop(heap, dict, &key, NULL) != rc)
+		return 1;
+	if (rc == -ENOENT)
+		return rc;
+	if (posh_dict_set(heap, dict, &item[0], &item[1]) != rc ||
+	    posh_dict_setdefault(heap, dict, &item[0], &item[1], &out) != rc ||
+	    posh_dict_update(heap, dict, item, 1, 0) != rc ||
+	    posh_dict_len(heap, dict) != n)
+		return 2;
+	return rc;
+}
+
+/* Keys that may be equal to others as libposh can't know. */
+static void
+test_opaque(void)
+{
+	struct posh_value key = posh_utf8("some key or other", 17),
+			  v = posh_int(1);
+	struct posh_value item[4] = {posh_int(7), v, posh_int(8), v};
+	struct posh_value opaque;
+	posh_handle o;
+	bool good = true;
+	int i;
+
+	posh_dict_clear(heap, dict);
+	if (posh_list_new(heap, &o))
+		return;
+	opaque = posh_object(o);
+	opaque.flags = POSH_OPAQUE;
+	ok(missing(key) == -ENOENT &&
+		   posh_dict_set(heap, dict, &item[0], &v) == 1 &&
+		   missing(key) == -ENOENT,
+	   "a key that is not there is not there");
+	ok(posh_dict_set(heap, dict, &opaque, &v) == 1 &&
+		   missing(key) == -ENOTUNIQ,
+	   "but where there are opaque keys, one may be equal");
+	opaque.flags |= POSH_DISTINCT;
+	ok(posh_dict_get(heap, dict, &item[0], &v) == 0 && v.i == 1 &&
+		   posh_dict_set(heap, dict, &item[0], &v) == 0 &&
+		   posh_dict_set(heap, dict, &opaque, &v) == 0,
+	   "those that are found are found");
+	for (i = 10; i < 200; i++) {
+		struct posh_value k = posh_int(i);
+
+		good &= missing(k) == -ENOTUNIQ;
+		k.flags = POSH_DISTINCT;
+		good &= missing(k) == -ENOENT &&
+			posh_dict_set(heap, dict, &k, &v) == 1;
+	}
+	ok(good, "the body's successors know it as well");
+	key.flags = item[0].flags = item[2].flags = POSH_DISTINCT;
+	ok(posh_dict_update(heap, dict, item, 2, 0) == 0 &&
+		   posh_dict_setdefault(heap, dict, &key, &v, &v) == 1 &&
+		   posh_dict_pop(heap, dict, &key, NULL) == 0,
+	   "who has compared them may set others");
+	key.flags = item[0].flags = item[2].flags = 0;
+	ok(posh_dict_update(heap, dict, item, 2, POSH_REPLACE) == 0 &&
+		   missing(key) == -ENOENT,
+	   "a dict that was replaced has other keys");
+	item[2] = opaque;
+	ok(posh_dict_update(heap, dict, item, 2, 0) == 0 &&
+		   missing(key) == -ENOTUNIQ &&
+		   posh_dict_clear(heap, dict) == 0 && missing(key) == -ENOENT,
+	   "an update may have opaque keys, and a dict that is empty has none");
+	ok(posh_dict_update(heap, dict, item, 2, POSH_REPLACE) == 0 &&
+		   missing(key) == -ENOTUNIQ,
+	   "so may what replaces it");
+	posh_object_drop(heap, o);
+	check("with opaque keys");
+}
+
 /* Objects that are looked for by a value. */
 static void
 test_candidates(void)
@@ -513,6 +594,8 @@ test_candidates(void)
 			 v.i == (int64_t)i;
 	ok(news && found,
 	   "objects with a value are keys, each equal to itself");
+	ok(missing(other) == -ENOTUNIQ && missing(posh_int(5)) == -ENOENT,
+	   "which may be equal to their value, and to nothing else");
 	ok(posh_dict_candidates(heap, dict, &value, 3, out) == 2 &&
 		   posh_dict_get(heap, dict, &out[0], &v) == 0 && v.i == 0 &&
 		   posh_dict_get(heap, dict, &out[1], &v) == 0 && v.i == 1,
@@ -782,6 +865,7 @@ main(void)
 	test_keys();
 	test_sizes();
 	test_malformed();
+	test_opaque();
 	test_candidates();
 	test_objects();
 	test_own_output();

@@ -215,6 +215,4 @@ OPEN = {
         "share instances of Mock",
     "test_dict.DictTest.test_store_evilattr":
         "share the live __dict__ of an object",
-    "test_dict.DictTest.test_str_nonstr":
-        "find an object that claims to be equal to a str by that str",
 }

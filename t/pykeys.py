@@ -58,6 +58,72 @@ class Town(City):
 posh.allow_sharing(Town)
 
 
+class Alias:
+    """Claims to be equal to a plain value."""
+
+    compared = 0
+
+    def __init__(self, value):
+        self.value = value
+
+    def __eq__(self, other):
+        Alias.compared += 1
+        return self.value == getattr(other, "value", other)
+
+    def __hash__(self):
+        return hash(self.value)
+
+    def __repr__(self):
+        return f"Alias({self.value!r})"
+
+
+posh.allow_sharing(Alias)
+
+
+class HashedAlias(Alias):
+    """The same, with hash=."""
+
+
+posh.allow_sharing(HashedAlias, hash=lambda x: x.value)
+
+
+#: What an Alias is equal to.
+VALUES = ["key", "a key of some length", 7, 1 << 80, 2.5, (1, "two"), b"x",
+          datetime.date(2001, 1, 1), frozenset([1, "two"]), None]
+
+
+def alias_operations(d, other):
+    """Do to a dict with aliases of all VALUES, or with these, all that may find
+    or miss a key, and say what came of it."""
+    out = [len(d), [d.get(other(v)) for v in VALUES],
+           [other(v) in d for v in VALUES], d.get(other("none")),
+           other(8) in d, d.pop(other("none"), 5)]
+    for i, v in enumerate(VALUES):
+        if i % 5 == 0:
+            d[other(v)] = -i
+        elif i % 5 == 1:
+            out.append(d.setdefault(other(v), "new"))
+        elif i % 5 == 2:
+            out.append(d.pop(other(v)))
+        elif i % 5 == 3:
+            del d[other(v)]
+        else:
+            d.update({other(v): "updated", other("an extra key"): v})
+    d |= {other(VALUES[0]): "or", other("more"): 1}
+    out.append(d.setdefault(other("new"), "new"))
+    try:
+        d.pop(other("none"))
+    except KeyError as e:
+        out.append(repr(e))
+    # Whose object a key is: the one that came first.
+    return out + [repr(d), list(map(repr, d.values()))]
+
+
+def alias_lookups(d, other):
+    """Return the values that are not found as they ought to be."""
+    return [repr(v) for i, v in enumerate(VALUES) if d.get(other(v)) != i]
+
+
 class Money:
     """Shared by register_value()."""
 
@@ -334,6 +400,10 @@ def take_objects(d, tp, n):
     return sorted(out)
 
 
+def str_or_same(value):
+    return value
+
+
 def run(function, args, results):
     results.append(function(*args))
 
@@ -470,6 +540,75 @@ class KeysTest(unittest.TestCase):
             with self.assertRaisesRegex(TypeError, "immutable value, not 'list'"):
                 f()
         self.assertEqual(d, {})
+
+    def test_claims(self):
+        """what claims to be equal to a value is found by it, and finds it"""
+        for tp in (Alias, HashedAlias):
+            for mine, other in ((tp, lambda v: v), (lambda v: v, tp),
+                                (tp, tp)):
+                def make(tp=mine):
+                    return {tp(v): i for i, v in enumerate(VALUES)}
+
+                twin = make()
+                expected = alias_operations(twin, other)
+                built = posh.dict()
+                for key, i in make().items():
+                    built[key] = i
+                grown = posh.dict({i: i for i in range(1000, 1100)})
+                for i, v in enumerate(VALUES):
+                    self.assertIs(grown.setdefault(mine(v), i), i)
+                for i in range(1000, 1100):
+                    del grown[i]
+                updated = posh.dict(x=1)
+                updated.update(make())
+                del updated["x"]
+                again = posh.dict({Alias("old"): 1})
+                again.clear()
+                again.update(make())
+                for d in (posh.share(make()), posh.share([make()])[0], built,
+                          grown, updated, again):
+                    with self.subTest(tp=tp, mine=mine):
+                        self.assertEqual(
+                            alias_operations(d, other), expected)
+                        self.assertEqual(len(d), len(twin))
+        self.assertEqual(posh.default_heap().check(), [])
+
+    def test_claims_in_sets(self):
+        """in sets, and in tuples, too"""
+        for tp in (Alias, HashedAlias):
+            x = posh.share({tp("a"), "b", (tp("c"), 1)})
+            for y in ("a", tp("b"), ("c", 1), (tp("c"), 1)):
+                self.assertIn(y, x)
+            self.assertEqual(len(x), 3)
+            x |= {"a", tp("b"), ("c", 1)}
+            self.assertEqual(len(x), 3)
+            self.assertNotIn("d", x)
+            x.remove("a")
+            x.discard(("c", 1))
+            self.assertEqual(x, {"b"})
+
+    def test_claims_spawned(self):
+        """by another process as well"""
+        for tp in (Alias, HashedAlias):
+            d = posh.share({tp(v): i for i, v in enumerate(VALUES)})
+            for other in (str_or_same, tp):
+                self.assertEqual(spawn(1, alias_lookups, d, other), [])
+
+    def test_claims_cost_nothing(self):
+        """and nothing is compared that libposh can tell apart"""
+        plain = posh.dict({i: i for i in range(50)})
+        mixed = posh.dict({i: i for i in range(50)})
+        mixed[Alias("x")] = 1
+        hashed = posh.dict({HashedAlias(f"key {i}"): i for i in range(50)})
+        before = Alias.compared
+        for d in (plain, mixed):
+            self.assertEqual([d[i] for i in range(50)], list(range(50)))
+        self.assertNotIn("none", plain)
+        self.assertNotIn("none", hashed)
+        hashed["none"] = 1
+        self.assertEqual(Alias.compared, before)
+        self.assertEqual(hashed["key 7"], 7)
+        self.assertLessEqual(Alias.compared, before + 2)
 
     def test_objects(self):
         """objects are keys by identity, in tuples and sets, too"""

@@ -426,6 +426,15 @@ dict_new(struct world *w)
 }
 
 static void
+dict_opaque(struct world *w)
+{
+	struct posh_value k = posh_object(w->own), v = posh_int(1);
+
+	k.flags = POSH_OPAQUE | POSH_DISTINCT;
+	CALL(dict_set)(w->h, w->dict, &k, &v);
+}
+
+static void
 prepare_full_dict(struct world *w)
 {
 	uint64_t body = posh__load(&posh__object(w->h, w->dict.off)->body);
@@ -1089,6 +1098,7 @@ const struct scenario scenarios[] = {
 	{"dict: a plain value over a plain one", dict_plain, 0, NULL},
 	{"dict: a text over a text", dict_text, 0, NULL},
 	{"dict: a new key", dict_new, 0, NULL},
+	{"dict: an opaque key", dict_opaque, 0, NULL},
 	{"dict: grow", dict_new, 0, prepare_full_dict},
 	{"dict: pop", dict_pop, 0, NULL},
 	{"dict: popitem", dict_popitem, 0, NULL},

@@ -206,6 +206,7 @@ class_key(class_object *cls, PyObject *x, const struct posh_value *object,
 	item[2] = *object;
 	value_set(v, POSH_TUPLE, 3);
 	v->width = POSH_FORM_KEY;
+	v->flags = POSH_DISTINCT;
 	v->items = item;
 	return 0;
 }

@@ -77,14 +77,15 @@ dict_length(PyObject *self)
 	return (Py_ssize_t)n;
 }
 
-static inline PyObject *
-lookup(proxy_object *p, const struct posh_value *k)
+/* Return the value of a key that was found in another way. */
+static PyObject *
+get_found(proxy_object *p, const struct posh_value *k)
 {
 	struct posh_value v;
 	int rc;
 
 	CALL(rc, posh_dict_get(HEAP(p), p->handle, k, &v));
-	if (LIKELY(rc == 0))
+	if (rc == 0)
 		return value_decode_fast(p->heap, &v);
 	if (rc != -ENOENT)
 		proxy_error(p, rc);
@@ -92,6 +93,41 @@ lookup(proxy_object *p, const struct posh_value *k)
 }
 
 enum { TRIES = 8 };
+
+/* Look up a key that may be equal to one that only Python can compare. */
+static PyObject *
+lookup_alike(proxy_object *p, PyObject *key, const struct posh_value *k)
+{
+	struct posh_value found;
+	PyObject *x = NULL;
+	encoder e;
+	int i, rc = 1;
+
+	encoder_init(&e, p->heap);
+	for (i = 0; i < TRIES && rc > 0 && !x && !PyErr_Occurred(); i++) {
+		rc = key_alike(p, key, k, &found, &e);
+		if (rc > 0)
+			x = get_found(p, &found);
+	}
+	encoder_clear(&e);
+	return x;
+}
+
+static inline PyObject *
+lookup(proxy_object *p, PyObject *key, const struct posh_value *k)
+{
+	struct posh_value v;
+	int rc;
+
+	CALL(rc, posh_dict_get(HEAP(p), p->handle, k, &v));
+	if (LIKELY(rc == 0))
+		return value_decode_fast(p->heap, &v);
+	if (UNLIKELY(rc == -ENOTUNIQ))
+		return lookup_alike(p, key, k);
+	if (rc != -ENOENT)
+		proxy_error(p, rc);
+	return NULL;
+}
 
 /* Look up a key that is looked for by a value.  Another process may replace it
  * before its value is read. */
@@ -105,7 +141,7 @@ lookup_by_value(proxy_object *p, PyObject *key, encoder *e)
 	for (i = 0; i < TRIES && rc > 0 && !x && !PyErr_Occurred(); i++) {
 		rc = key_find(p, key, &k, e);
 		if (rc > 0)
-			x = lookup(p, &k);
+			x = get_found(p, &k);
 	}
 	return x;
 }
@@ -139,7 +175,7 @@ lookup_rest(proxy_object *p, PyObject *key)
 	encoder_init(&e, p->heap);
 	rc = key_encode(p, key, &k, &e);
 	if (rc == KEY_DIRECT)
-		x = lookup(p, &k);
+		x = lookup(p, key, &k);
 	else if (rc == KEY_SLOW)
 		x = lookup_slow(p, key, &e);
 	encoder_clear(&e);
@@ -152,7 +188,7 @@ dict_lookup(proxy_object *p, PyObject *key)
 	struct posh_value k;
 
 	if (LIKELY(key_scalar(key, &k)))
-		return lookup(p, &k);
+		return lookup(p, key, &k);
 	return lookup_rest(p, key);
 }
 
@@ -177,6 +213,8 @@ dict_contains(PyObject *self, PyObject *key)
 	CALL(rc, posh_dict_get(HEAP(p), p->handle, &k, NULL));
 	if (LIKELY(rc == 0))
 		return 1;
+	if (UNLIKELY(rc == -ENOTUNIQ))
+		return contains_rest(p, key);
 	return rc == -ENOENT ? 0 : proxy_failed(p, rc);
 }
 
@@ -209,14 +247,39 @@ set_slow(proxy_object *p, PyObject *key, struct posh_value *v, encoder *e)
 	return rc;
 }
 
+/* Set an item whose key may be equal to one that only Python can compare. */
+static int
+set_alike(proxy_object *p, PyObject *key, struct posh_value *k,
+	  struct posh_value *v)
+{
+	encoder e;
+	int rc;
+
+	if (proxy_lock(p) < 0)
+		return -1;
+	encoder_init(&e, p->heap);
+	rc = key_settle(p, key, k, &e);
+	if (rc == 0) {
+		WRITE(p, rc, posh_dict_set(HEAP(p), p->handle, k, v));
+		p->added += rc > 0;
+		rc = rc < 0 ? proxy_failed(p, rc) : 0;
+	}
+	encoder_clear(&e);
+	proxy_unlock(p);
+	return rc;
+}
+
 static inline int
-set_direct(proxy_object *p, struct posh_value *k, struct posh_value *v)
+set_direct(proxy_object *p, PyObject *key, struct posh_value *k,
+	   struct posh_value *v)
 {
 	int rc;
 
 	WRITE(p, rc, posh_dict_set(HEAP(p), p->handle, k, v));
 	p->added += rc > 0;
-	return LIKELY(rc >= 0) ? 0 : proxy_failed(p, rc);
+	if (LIKELY(rc >= 0))
+		return 0;
+	return rc == -ENOTUNIQ ? set_alike(p, key, k, v) : proxy_failed(p, rc);
 }
 
 static int
@@ -231,7 +294,7 @@ set_rest(proxy_object *p, PyObject *key, PyObject *x)
 	how = key_encode(p, key, &k, &e);
 	if (how >= 0 && value_encode(p->heap, x, &v, &e) == 0)
 		rc = how == KEY_SLOW ? set_slow(p, key, &v, &e)
-				     : set_direct(p, &k, &v);
+				     : set_direct(p, key, &k, &v);
 	encoder_clear(&e);
 	return rc;
 }
@@ -242,34 +305,46 @@ dict_set_item(proxy_object *p, PyObject *key, PyObject *x)
 	struct posh_value k, v;
 
 	if (LIKELY(key_scalar(key, &k) && value_encode_scalar(x, &v)))
-		return set_direct(p, &k, &v);
+		return set_direct(p, key, &k, &v);
 	return set_rest(p, key, x);
+}
+
+/* Remove the key that was encoded: as dict_take, or -ENOTUNIQ. */
+static int
+take(proxy_object *p, const struct posh_value *k, PyObject **out)
+{
+	struct posh_value v;
+	int rc;
+
+	WRITE(p, rc, posh_dict_pop(HEAP(p), p->handle, k, out ? &v : NULL));
+	if (rc == -ENOENT)
+		return 0;
+	if (rc)
+		return rc == -ENOTUNIQ ? rc : proxy_failed(p, rc);
+	p->removed++;
+	return out && !(*out = value_decode(p->heap, &v)) ? -1 : 1;
 }
 
 int
 dict_take(proxy_object *p, PyObject *key, PyObject **out)
 {
-	struct posh_value k, v;
+	struct posh_value k, found;
 	encoder e;
 	int rc;
 
 	encoder_init(&e, p->heap);
 	rc = key_encode(p, key, &k, &e);
-	if (rc == KEY_SLOW)
-		rc = key_find(p, key, &k, &e) - 1;
-	if (rc == 0) {
-		WRITE(p, rc,
-		      posh_dict_pop(HEAP(p), p->handle, &k, out ? &v : NULL));
-		if (rc == 0) {
-			p->removed++;
-			rc = 1;
-			if (out && !(*out = value_decode(p->heap, &v)))
-				rc = -1;
-		} else {
-			rc = rc == -ENOENT ? 0 : proxy_failed(p, rc);
+	if (rc == KEY_DIRECT) {
+		rc = take(p, &k, out);
+		if (rc == -ENOTUNIQ) {
+			rc = key_alike(p, key, &k, &found, &e);
+			if (rc > 0)
+				rc = take(p, &found, out);
 		}
-	} else if (!PyErr_Occurred()) {
-		rc = 0;
+	} else if (rc == KEY_SLOW) {
+		rc = key_find(p, key, &k, &e);
+		if (rc > 0)
+			rc = take(p, &k, out);
 	}
 	encoder_clear(&e);
 	return rc;
@@ -332,6 +407,13 @@ dict_setdefault(METHOD_ARGS)
 			goto out;
 	}
 	WRITE(p, rc, posh_dict_setdefault(HEAP(p), p->handle, &k, &v, &now));
+	if (rc == -ENOTUNIQ) {
+		locked = proxy_lock(p) == 0;
+		if (!locked || key_settle(p, args[0], &k, &e) < 0)
+			goto out;
+		WRITE(p, rc,
+		      posh_dict_setdefault(HEAP(p), p->handle, &k, &v, &now));
+	}
 	p->added += rc > 0;
 	r = rc < 0 ? proxy_error(p, rc) : value_decode(p->heap, &now);
 out:

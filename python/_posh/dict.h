@@ -26,6 +26,16 @@ int key_find(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e);
 /* Is it looked for by a value (allow_sharing's hash=), not among all? */
 bool key_has_value(PyObject *key);
 
+/* The same for one that was encoded as *in, which is not there but may be equal
+ * to one that only Python can compare (-ENOTUNIQ). */
+int key_alike(proxy_object *p, PyObject *key, const struct posh_value *in,
+	      struct posh_value *k, encoder *e);
+
+/* Let *k be what key_alike finds, if anything, and fit to be set: 0 or -1.  The
+ * monitor is the caller's. */
+int key_settle(proxy_object *p, PyObject *key, struct posh_value *k,
+	       encoder *e);
+
 /* The same as key_find, but a key that is not there is shared to be set.  The
  * monitor is the caller's. */
 int key_make(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e);

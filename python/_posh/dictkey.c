@@ -6,6 +6,9 @@
  * or a subclass of str with an __eq__ of its own) is looked up in a plain dict
  * of the keys that are there: right, and slow; but for objects of classes with
  * hash=, which are looked for by that.
+ *
+ * A dict that has such keys says so of what it does not find (-ENOTUNIQ): it
+ * may be equal to one of them.
  */
 #include "dict.h"
 #include "sharing.h"
@@ -46,6 +49,7 @@ key_encode(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
 	if (PyObject_Hash(key) == -1)
 		return -1;
 	e->depth = 0;
+	e->opaque = false;
 	rc = encode(p, key, &v, e);
 	if (rc < 0)
 		return -1;
@@ -139,22 +143,57 @@ key_equal(proxy_object *p, const struct posh_value *stored, PyObject *key)
 }
 
 static int
-find_candidate(proxy_object *p, class_object *cls, PyObject *key,
+find_candidate(proxy_object *p, PyObject *key, const struct posh_value *value,
 	       struct posh_value *k, encoder *e)
 {
-	struct posh_value value, *v = NULL;
+	struct posh_value *v = NULL;
 	int64_t n, i;
 	int rc = 0;
 
-	if (class_key_value(cls, key, &value, e) < 0)
-		return -1;
-	n = candidates(p, &value, &v, e);
+	n = candidates(p, value, &v, e);
 	for (i = 0; i < n && rc == 0; i++) {
 		rc = key_equal(p, &v[i], key);
 		if (rc > 0)
 			*k = v[i];
 	}
 	return n < 0 ? -1 : rc;
+}
+
+/* Is the value itself a key, and equal to this one? */
+static int
+is_value(proxy_object *p, const struct posh_value *value, PyObject *key)
+{
+	PyObject *x;
+	int rc;
+
+	CALL(rc, posh_dict_get(HEAP(p), p->handle, value, NULL));
+	if (rc == -ENOENT || rc == -ENOTUNIQ)
+		return 0;
+	if (rc)
+		return proxy_failed(p, rc);
+	x = value_decode(p->heap, value);
+	if (!x)
+		return -1;
+	rc = PyObject_RichCompareBool(x, key, Py_EQ);
+	Py_DECREF(x);
+	return rc;
+}
+
+static int
+find_by_value(proxy_object *p, class_object *cls, PyObject *key,
+	      struct posh_value *k, encoder *e)
+{
+	struct posh_value value;
+	int rc;
+
+	if (class_key_value(cls, key, &value, e) < 0)
+		return -1;
+	rc = find_candidate(p, key, &value, k, e);
+	if (rc == 0) {
+		rc = is_value(p, &value, key);
+		*k = value;
+	}
+	return rc;
 }
 
 /* Encode a key that was found among all. */
@@ -172,15 +211,11 @@ encode_found(proxy_object *p, PyObject *found, struct posh_value *k, encoder *e)
 	return rc;
 }
 
-int
-key_find(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
+static int
+find_among_all(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
 {
-	class_object *cls = class_of_key(key);
-	PyObject *found;
+	PyObject *found = stored_key(p, key);
 
-	if (cls)
-		return find_candidate(p, cls, key, k, e);
-	found = stored_key(p, key);
 	if (!found)
 		return PyErr_Occurred() ? -1 : 0;
 	if (encoder_keep(e, found) < 0)
@@ -189,16 +224,74 @@ key_find(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
 }
 
 int
+key_find(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
+{
+	class_object *cls = class_of_key(key);
+	int rc = cls ? find_by_value(p, cls, key, k, e)
+		     : find_among_all(p, key, k, e);
+
+	if (rc > 0)
+		k->flags = POSH_DISTINCT;
+	return rc;
+}
+
+int
+key_alike(proxy_object *p, PyObject *key, const struct posh_value *in,
+	  struct posh_value *k, encoder *e)
+{
+	int rc = find_candidate(p, key, in, k, e);
+
+	if (rc == 0)
+		rc = find_among_all(p, key, k, e);
+	if (rc > 0)
+		k->flags = POSH_DISTINCT;
+	return rc;
+}
+
+int
+key_settle(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
+{
+	struct posh_value found;
+	int rc = key_alike(p, key, k, &found, e);
+
+	if (rc > 0)
+		*k = found;
+	k->flags |= POSH_DISTINCT;
+	return rc < 0 ? -1 : 0;
+}
+
+/* May something in it be equal to what libposh can't know?  If in doubt, yes.
+ */
+static bool
+has_opaque(PyObject *x)
+{
+	Py_ssize_t i;
+
+	if (class_find(Py_TYPE(x)))
+		return Py_TYPE(x)->tp_hash != PyBaseObject_Type.tp_hash;
+	if (!PyTuple_CheckExact(x))
+		return form_known(x);
+	for (i = 0; i < PyTuple_GET_SIZE(x); i++)
+		if (has_opaque(PyTuple_GET_ITEM(x, i)))
+			return true;
+	return false;
+}
+
+int
 key_new(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
 {
 	class_object *cls = class_of_key(key);
 	struct posh_value v;
 
+	e->opaque = false;
 	if (value_encode(p->heap, key, &v, e) < 0)
 		return -1;
 	if (cls)
 		return class_key(cls, key, &v, k, e);
 	*k = v;
+	k->flags = POSH_DISTINCT;
+	if (e->opaque || has_opaque(key))
+		k->flags |= POSH_OPAQUE;
 	return 0;
 }
 

@@ -102,6 +102,27 @@ encode_items(proxy_object *p, PyObject *items, encoder *e)
 	return v;
 }
 
+/* Compare all keys with those that only Python can compare. */
+static int
+settle_keys(proxy_object *p, PyObject *items, struct posh_value *v, encoder *e)
+{
+	Py_ssize_t i;
+	int rc;
+
+	for (i = 0; i < PyList_GET_SIZE(items); i++) {
+		struct posh_value *k = &v[2 * i];
+		PyObject *key = PyTuple_GET_ITEM(PyList_GET_ITEM(items, i), 0);
+
+		CALL(rc, posh_dict_get(HEAP(p), p->handle, k, NULL));
+		if (rc == -ENOTUNIQ && key_settle(p, key, k, e) < 0)
+			return -1;
+		if (rc && rc != -ENOENT && rc != -ENOTUNIQ)
+			return proxy_failed(p, rc);
+		k->flags |= POSH_DISTINCT;
+	}
+	return 0;
+}
+
 static int
 update_locked(proxy_object *p, PyObject *items, struct posh_value *v,
 	      encoder *e, unsigned flags)
@@ -124,6 +145,11 @@ update_locked(proxy_object *p, PyObject *items, struct posh_value *v,
 	}
 	CALL(before, posh_dict_len(HEAP(p), p->handle));
 	WRITE(p, rc, posh_dict_update(HEAP(p), p->handle, v, n, flags));
+	if (rc == -ENOTUNIQ) {
+		if (settle_keys(p, items, v, e) < 0)
+			return -1;
+		WRITE(p, rc, posh_dict_update(HEAP(p), p->handle, v, n, flags));
+	}
 	CALL(after, posh_dict_len(HEAP(p), p->handle));
 	if (rc < 0)
 		return proxy_failed(p, rc);

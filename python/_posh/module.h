@@ -496,7 +496,7 @@ value_set(struct posh_value *out, enum posh_type type, size_t size)
 {
 	out->type = (uint8_t)type;
 	out->width = out->ascii = out->kind = 0;
-	out->reserved = 0;
+	out->flags = 0;
 	out->size = size;
 }
 

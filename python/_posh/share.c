@@ -217,6 +217,7 @@ add_key_object(sharer *s, PyObject *x)
 	posh_handle o;
 	if (kind_of(x) == POSH_KIND_TUPLE)
 		return key_parts(s, x);
+	s->values.opaque |= Py_TYPE(x)->tp_hash != PyBaseObject_Type.tp_hash;
 	if (m && !m->value)
 		return FULL;
 	if (m) {
@@ -244,10 +245,18 @@ enum outcome
 sharer_add_key(sharer *s, PyObject *key)
 {
 	class_object *cls = class_of_key(key);
-	enum outcome rc = add_key_item(s, key);
-	struct posh_value *v = &s->v[s->n - 1], object;
-	if (!cls || rc != ADDED)
+	struct posh_value *v, object;
+	enum outcome rc;
+	s->values.opaque = false;
+	rc = add_key_item(s, key);
+	if (rc != ADDED)
 		return rc;
+	v = &s->v[s->n - 1];
+	v->flags = POSH_DISTINCT;
+	if (s->values.opaque)
+		v->flags |= POSH_OPAQUE;
+	if (!cls)
+		return ADDED;
 	object = *v;
 	return class_key(cls, key, &object, v, &s->values) < 0 ? FAILED : ADDED;
 }

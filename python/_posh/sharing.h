@@ -69,7 +69,8 @@ class_of_key(PyObject *x)
 int class_key_value(class_object *cls, PyObject *x, struct posh_value *v,
 		    encoder *e);
 
-/* Make of an object and the x it is of a key, POSH_FORM_KEY: 0 or -1. */
+/* Make of an object and the x it is of a key, POSH_FORM_KEY, for one that is
+ * not there: 0 or -1. */
 int class_key(class_object *cls, PyObject *x, const struct posh_value *object,
 	      struct posh_value *v, encoder *e);
 
@@ -277,8 +278,8 @@ typedef struct sharer {
 	PyObject *made[2 * BATCH]; /* what v[i] is a new copy of, or NULL */
 } sharer;
 
-/* Add x to the batch, or as a key.  FULL: the batch has to be written
- * first. */
+/* Add x to the batch, or as a key that differs from all others.  FULL: the
+ * batch has to be written first. */
 enum outcome sharer_add(sharer *s, PyObject *x);
 enum outcome sharer_add_key(sharer *s, PyObject *x);
 
