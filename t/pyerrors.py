@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Errors: what raises each, what it is to those who don't know posh, and
 what it says: what was wrong, with what, and what to do."""
+import collections
 import contextlib
 import errno
 import gc
@@ -48,6 +49,17 @@ class Dog:
 
     def rename(self, name):
         self.name = name
+
+
+@posh.shareable
+class Pack(list):
+    pass
+
+
+def dog_with(ape):
+    dog = Dog("Rex")
+    dog.ape = ape
+    return dog
 
 
 class Cat:
@@ -457,6 +469,63 @@ class ReferenceTest(ErrorsTest):
         sys.path.insert(0, os.path.dirname(file))
         self.addCleanup(sys.path.pop, 0)
         self.assertEqual(root["ape"][1].name, "Cheeta")
+        heap.close()
+
+    #: What removes and returns, from what has the ape at that place.
+    POPS = (
+        (lambda ape: [1, ape], lambda x: x.pop()),
+        (lambda ape: [ape, 1], lambda x: x.pop(0)),
+        (lambda ape: [(1, ape)], lambda x: x.pop()[1]),
+        (lambda ape: {"k": ape, "l": 1}, lambda x: x.pop("k")),
+        (lambda ape: {"k": ape}, lambda x: x.pop("k", None)),
+        (lambda ape: {"l": 1, "k": ape}, lambda x: x.popitem()[1]),
+        (lambda ape: {"l": 1, ape: 1}, lambda x: x.popitem()[0]),
+        (lambda ape: {ape}, lambda x: x.pop()),
+        (lambda ape: collections.deque([1, ape]), lambda x: x.pop()),
+        (lambda ape: collections.deque([ape, 1]), lambda x: x.popleft()),
+        (
+            lambda ape: collections.OrderedDict(a=1, b=ape),
+            lambda x: x.popitem()[1],
+        ),
+        (
+            lambda ape: collections.OrderedDict(b=ape, a=1),
+            lambda x: x.popitem(last=False)[1],
+        ),
+        (lambda ape: Pack([1, ape]), lambda x: x.pop()),
+        (dog_with, lambda x: vars(x).pop("ape")),
+        (dog_with, lambda x: vars(x).popitem()[1]),
+    )
+
+    def test_class_pop(self):
+        """what can't be read here is not removed either"""
+        heap, file, name = self.module(
+            self.ZOO + "import enum\nclass Kind(enum.Enum): APE = 1\n"
+        )
+
+        def stock():
+            sys.path.insert(0, os.path.dirname(file))
+            zoo = __import__(name)
+            for ape in (zoo.Ape("Cheeta"), zoo.Kind.APE):
+                root["cages"] += [make(ape) for make, _ in self.POPS]
+
+        root = heap.root
+        root["cages"] = []
+        pid = posh.forkcall(stock)
+        self.assertEqual(posh.waitall([pid]), {pid: 0})
+        pops = [pop for _, pop in self.POPS] * 2
+        cages = list(root["cages"])
+        self.assertEqual(len(cages), len(pops))
+        for cage, pop in zip(cages, pops):
+            with self.says("ClassNotFoundError", name):
+                pop(cage)
+        self.assertEqual(heap.check(), [])
+        sys.path.insert(0, os.path.dirname(file))
+        self.addCleanup(sys.path.pop, 0)
+        names = [pop(cage).name for cage, pop in zip(cages, pops)]
+        self.assertEqual(
+            names, ["Cheeta"] * len(self.POPS) + ["APE"] * len(self.POPS)
+        )
+        self.assertEqual(heap.check(), [])
         heap.close()
 
     def test_class_not_shareable(self):

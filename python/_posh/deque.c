@@ -230,19 +230,28 @@ deque_appendleft(METHOD_ARGS)
 	return push(self, args[0], posh_deque_appendleft);
 }
 
+/* Remove element i, an end, with f; what can't be decoded stays. */
 static PyObject *
-pop(PyObject *self, pop_function *f)
+pop(PyObject *self, int64_t i, pop_function *f)
 {
 	proxy_object *p = (proxy_object *)self;
 	struct posh_value v;
+	PyObject *x = NULL;
 	int rc;
 
-	CHANGE(p, rc, f(HEAP(p), p->handle, &v));
-	if (rc) {
-		failed(p, rc, "pop from an empty deque");
+	if (proxy_lock(p) < 0)
 		return NULL;
+	CALL(rc, posh_deque_get(HEAP(p), p->handle, i, &v));
+	if (rc == 0)
+		x = value_decode_fast(p->heap, &v);
+	if (x)
+		CHANGE(p, rc, f(HEAP(p), p->handle, NULL));
+	if (rc) {
+		Py_CLEAR(x);
+		failed(p, rc, "pop from an empty deque");
 	}
-	return value_decode(p->heap, &v);
+	proxy_unlock(p);
+	return x;
 }
 
 static PyObject *
@@ -250,7 +259,7 @@ deque_pop(METHOD_ARGS)
 {
 	if (nargs || kwnames)
 		return DEQUE_MISUSE("pop");
-	return pop(self, posh_deque_pop);
+	return pop(self, -1, posh_deque_pop);
 }
 
 static PyObject *
@@ -258,7 +267,7 @@ deque_popleft(METHOD_ARGS)
 {
 	if (nargs || kwnames)
 		return DEQUE_MISUSE("popleft");
-	return pop(self, posh_deque_popleft);
+	return pop(self, 0, posh_deque_popleft);
 }
 
 /* Drain an iterable into a list. */

@@ -309,6 +309,27 @@ dict_set_item(proxy_object *p, PyObject *key, PyObject *x)
 	return set_rest(p, key, x);
 }
 
+/* 0: there is no such key; -ENOTUNIQ: that is for Python to say. */
+static int
+not_there(proxy_object *p, int rc)
+{
+	if (rc == -ENOENT)
+		return 0;
+	return rc == -ENOTUNIQ ? rc : proxy_failed(p, rc);
+}
+
+static int
+drop(proxy_object *p, const struct posh_value *k)
+{
+	int rc;
+
+	WRITE(p, rc, posh_dict_pop(HEAP(p), p->handle, k, NULL));
+	if (rc)
+		return not_there(p, rc);
+	p->removed++;
+	return 1;
+}
+
 /* Remove the key that was encoded: as dict_take, or -ENOTUNIQ. */
 static int
 take(proxy_object *p, const struct posh_value *k, PyObject **out)
@@ -316,13 +337,21 @@ take(proxy_object *p, const struct posh_value *k, PyObject **out)
 	struct posh_value v;
 	int rc;
 
-	WRITE(p, rc, posh_dict_pop(HEAP(p), p->handle, k, out ? &v : NULL));
-	if (rc == -ENOENT)
-		return 0;
-	if (rc)
-		return rc == -ENOTUNIQ ? rc : proxy_failed(p, rc);
-	p->removed++;
-	return out && !(*out = value_decode(p->heap, &v)) ? -1 : 1;
+	if (!out)
+		return drop(p, k);
+	if (proxy_lock(p) < 0)
+		return -1;
+	CALL(rc, posh_dict_get(HEAP(p), p->handle, k, &v));
+	if (rc) {
+		rc = not_there(p, rc);
+	} else {
+		*out = value_decode_fast(p->heap, &v);
+		rc = *out ? drop(p, k) : -1;
+		if (rc <= 0)
+			Py_CLEAR(*out);
+	}
+	proxy_unlock(p);
+	return rc;
 }
 
 int
@@ -441,27 +470,47 @@ dict_pop(METHOD_ARGS)
 	return NULL;
 }
 
+int
+dict_take_last(proxy_object *p, PyObject **item)
+{
+	uint64_t cursor = UINT64_MAX;
+	struct posh_value v[2];
+	int64_t n;
+	int rc = -1;
+
+	if (proxy_lock(p) < 0)
+		return -1;
+	CALL(n,
+	     posh_dict_read_back(HEAP(p), p->handle, &cursor, 1, 0, v, NULL));
+	if (n <= 0) {
+		rc = n ? proxy_failed(p, n) : 0;
+	} else if (value_decode_array(p->heap, v, 2, item) == 0) {
+		WRITE(p, rc, posh_dict_popitem(HEAP(p), p->handle, NULL, NULL));
+		p->removed += rc == 0;
+		rc = rc ? proxy_failed(p, rc) : 1;
+		if (rc < 0) {
+			Py_CLEAR(item[0]);
+			Py_CLEAR(item[1]);
+		}
+	}
+	proxy_unlock(p);
+	return rc;
+}
+
 static PyObject *
 dict_popitem(METHOD_ARGS)
 {
-	proxy_object *p = (proxy_object *)self;
-	struct posh_value v[2];
 	PyObject *item[2];
 	PyObject *pair;
 	int rc;
 
 	if (nargs || kwnames)
 		return DICT_MISUSE("popitem");
-	WRITE(p, rc, posh_dict_popitem(HEAP(p), p->handle, &v[0], &v[1]));
-	if (rc == -ENOENT) {
+	rc = dict_take_last((proxy_object *)self, item);
+	if (rc == 0)
 		PyErr_SetString(PyExc_KeyError,
 				"popitem(): dictionary is empty");
-		return NULL;
-	}
-	if (rc)
-		return proxy_error(p, rc);
-	p->removed++;
-	if (value_decode_array(p->heap, v, 2, item) < 0)
+	if (rc <= 0)
 		return NULL;
 	pair = PyTuple_Pack(2, item[0], item[1]);
 	Py_DECREF(item[0]);

@@ -50,8 +50,11 @@ int key_new(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e);
 int dict_set_item(proxy_object *p, PyObject *key, PyObject *x);
 
 /* Remove a key and give its value, unless out is NULL: 1, 0 if there was
- * none, or -1. */
+ * none, or -1: then, as when its value can't be decoded, it is still there. */
 int dict_take(proxy_object *p, PyObject *key, PyObject **out);
+
+/* The same of the last item: a key and its value. */
+int dict_take_last(proxy_object *p, PyObject **item);
 
 /*
  * Operations on all items (dictops.c).

@@ -299,6 +299,7 @@ list_pop(METHOD_ARGS)
 {
 	proxy_object *p = (proxy_object *)self;
 	struct posh_value v;
+	PyObject *x = NULL;
 	Py_ssize_t i = -1;
 	int rc;
 
@@ -306,15 +307,22 @@ list_pop(METHOD_ARGS)
 		return LIST_MISUSE("pop");
 	if (nargs && index_argument(args[0], &i) < 0)
 		return NULL;
-	WRITE(p, rc, posh_list_pop(HEAP(p), p->handle, i, &v));
+	if (proxy_lock(p) < 0)
+		return NULL;
+	CALL(rc, posh_list_get(HEAP(p), p->handle, i, &v));
+	if (rc == 0)
+		x = value_decode_fast(p->heap, &v);
+	if (x)
+		WRITE(p, rc, posh_list_pop(HEAP(p), p->handle, i, NULL));
 	if (rc) {
+		Py_CLEAR(x);
 		failed(p, rc,
 		       posh_list_len(HEAP(p), p->handle) == 0
 			       ? "pop from empty list"
 			       : "pop index out of range");
-		return NULL;
 	}
-	return value_decode(p->heap, &v);
+	proxy_unlock(p);
+	return x;
 }
 
 static int

@@ -108,21 +108,18 @@ set_remove(METHOD_ARGS)
 static PyObject *
 set_pop(METHOD_ARGS)
 {
-	proxy_object *p = (proxy_object *)self;
-	struct posh_value v[2];
+	PyObject *item[2];
 	int rc;
 
 	if (nargs || kwnames)
 		return SET_MISUSE("pop");
-	WRITE(p, rc, posh_dict_popitem(HEAP(p), p->handle, &v[0], &v[1]));
-	if (rc == -ENOENT) {
+	rc = dict_take_last((proxy_object *)self, item);
+	if (rc == 0)
 		PyErr_SetString(PyExc_KeyError, "pop from an empty set");
+	if (rc <= 0)
 		return NULL;
-	}
-	if (rc)
-		return proxy_error(p, rc);
-	p->removed++;
-	return value_decode(p->heap, &v[0]);
+	Py_DECREF(item[1]);
+	return item[0];
 }
 
 static PyObject *

@@ -125,6 +125,21 @@ class Attributes(collections.abc.MutableMapping):
                 self[name] = default
             return self[name]
 
+    def pop(self, name, *default):
+        """Remove an attribute and return it; without it, the default."""
+        with synchronized(self._object):
+            return super().pop(name, *default)
+
+    def popitem(self):
+        """Remove the last attribute and return its name and value."""
+        with synchronized(self._object):
+            found = self.copy()
+            if not found:
+                raise KeyError("popitem(): dictionary is empty")
+            item = found.popitem()
+            del self[item[0]]
+            return item
+
     def copy(self):
         """Return the attributes in a plain dict."""
         found = _posh._attrs(self._object)
