@@ -40,10 +40,14 @@
 static int
 enter_dict(posh_heap *h, posh_handle o, struct posh__self **self)
 {
-	int rc = posh__enter_object(h, o, POSH__KIND_DICT, self);
+	int rc = posh__enter_write(h, self);
 
-	return rc == -EINVAL ? posh__enter_object(h, o, POSH__KIND_SET, self)
-			     : rc;
+	if (rc)
+		return rc;
+	rc = posh__object_is_dict(h, o);
+	if (rc)
+		posh__leave(*self);
+	return rc;
 }
 
 /* Enter the monitor and look at the body. */
