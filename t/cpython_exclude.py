@@ -213,6 +213,4 @@ OPEN = {
         "share lambdas",
     "test_dataclasses.TestDescriptors.test_lookup_on_instance":
         "share instances of Mock",
-    "test_dict.DictTest.test_store_evilattr":
-        "share the live __dict__ of an object",
 }

@@ -500,6 +500,35 @@ class MappingTest(unittest.TestCase):
         self.assertIs(type(u), dict)
         self.assertFalse(posh.is_shared(u["b"]))
 
+    def test_shared(self):
+        """shared or stored, it goes on to be the object's attributes"""
+        p = self.p
+        for d in (posh.share(vars(p)), posh.share([vars(p)])[0],
+                  posh.share({"d": (1, vars(p))})["d"][1]):
+            self.assertIsInstance(d, dict)
+            self.assertEqual(d, {"a": 1, "b": [2]})
+            d["a"] = 7
+            self.assertEqual(p.a, 7)
+            p.a = 1
+            self.assertEqual(d["a"], 1)
+            self.assertIs(d["b"], p.b)
+        p.me = vars(p)
+        pid = posh.forkcall(p.me["me"].__setitem__, "a", 5)
+        self.assertEqual(posh.waitall([pid]), {pid: 0})
+        self.assertEqual(p.a, 5)
+        u = posh.unshare(p)
+        self.assertIs(u.me, vars(u))
+        self.assertIs(posh.unshare(vars(p))["me"]["me"]["b"][0], 2)
+        with self.assertRaises(TypeError):
+            posh.dict({vars(p): 1})
+        with posh.Heap() as other:
+            with self.assertRaises(posh.WrongHeapError):
+                other.share([vars(p)])
+        del p, u, d
+        self.p = None
+        posh.collect()
+        self.assertEqual(posh.default_heap().check(), [])
+
 
 class OperatorTest(unittest.TestCase):
     def setUp(self):

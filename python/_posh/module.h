@@ -74,7 +74,6 @@
  *   default_heap()   -> the heap for what is made without naming one
  *   reduce(proxy)    -> what __reduce_ex__ returns (a ticket)
  *   unshare(proxy)   -> a deep private copy, for __deepcopy__
- *   attributes       the class of what vars(proxy) is
  *   adopt(type)      makes a class shareable if it needs no declaration
  *   refresh(type)    brings the copy of a class up to date
  *   plain_content(x, builtin), fill_plain(x, builtin, content)
@@ -87,7 +86,6 @@
 	X(PyObject, default_heap)                                              \
 	X(PyObject, reduce)                                                    \
 	X(PyObject, unshare)                                                   \
-	X(PyObject, attributes)                                                \
 	X(PyObject, adopt)                                                     \
 	X(PyObject, refresh)                                                   \
 	X(PyObject, plain_content)                                             \

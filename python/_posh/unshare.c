@@ -245,21 +245,6 @@ copy_form(PyObject *x)
 	return r;
 }
 
-/* What vars() of a proxy gave becomes a plain dict. */
-static PyObject *
-copy_attributes(PyObject *x)
-{
-	PyObject *r = PyObject_CallMethod(x, "copy", NULL), *name, *value;
-	Py_ssize_t at = 0;
-	while (r && PyDict_Next(r, &at, &name, &value)) {
-		PyObject *copy = unshare_function(NULL, value);
-		if (!copy || PyDict_SetItem(r, name, copy) < 0)
-			Py_CLEAR(r);
-		Py_XDECREF(copy);
-	}
-	return r;
-}
-
 PyDoc_STRVAR(unshare_doc,
 	     "unshare(x)\n--\n\n"
 	     "Return a deep private copy of a shared object.\n\n"
@@ -278,8 +263,6 @@ unshare_function(PyObject *Py_UNUSED(module), PyObject *x)
 		return copy_tuple(x);
 	if (form_known(x))
 		return copy_form(x);
-	if ((PyObject *)Py_TYPE(x) == posh_state->attributes)
-		return copy_attributes(x);
 	return Py_NewRef(x);
 }
 

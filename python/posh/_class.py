@@ -39,7 +39,7 @@ from ._rebase import (
     fill_plain,
     plain_content,
 )
-from ._values import known, parts, qualified_name
+from ._values import add_simple, known, parts, qualified_name
 
 _T = TypeVar("_T")
 
@@ -74,7 +74,8 @@ class _Quiet:
 class Attributes(collections.abc.MutableMapping):
     """The attributes of a shared object: what vars(p) is.
 
-    Those that the class's __slots__ name are none of them.
+    Those that the class's __slots__ name are none of them.  Shared, it is the
+    object, whose attributes it goes on to be.
     """
 
     __slots__ = ("_object", "_slots")
@@ -167,6 +168,15 @@ class Attributes(collections.abc.MutableMapping):
 
     def __reduce__(self):
         return dict, (self.copy(),)
+
+
+# An object that is copied, by unshare(), has its own.
+add_simple(
+    Attributes,
+    "posh:Attributes",
+    lambda x: x._object,
+    lambda x: Attributes(x) if _posh.is_shared(x) else vars(x),
+)
 
 
 def _plain(x):
@@ -751,7 +761,6 @@ def _not_shareable(root, x, why):
 
 
 _posh._set_hooks(
-    attributes=Attributes,
     adopt=_adopt,
     refresh=_refresh,
     plain_content=plain_content,
