@@ -21,6 +21,7 @@ What can't be shared, such as a list of generators, stays as it is.
 import ast
 import builtins
 import collections
+import contextlib
 import enum
 import importlib
 import importlib.util
@@ -44,6 +45,21 @@ def share(x):
         return x
     made += posh.is_shared(shared)
     return shared
+
+
+#: While it is True, instances of the tests' classes are not shared.
+_leave = False
+
+
+@contextlib.contextmanager
+def leave_instances():
+    """Have instances counted as refused, and not shared."""
+    global _leave
+    _leave = True
+    try:
+        yield
+    finally:
+        _leave = False
 
 
 #: The names of the modules that were rewritten.
@@ -265,8 +281,16 @@ class _Namespace:
             if f not in _asked and f.__module__ in _loaded:
                 self.declare(f)
             if f in declared:
-                return lambda *a, **k: share(f(*a, **k))
+                return lambda *a, **k: self._instance(f(*a, **k))
         return f
+
+    @staticmethod
+    def _instance(x):
+        global refused
+        if not _leave:
+            return share(x)
+        refused += 1
+        return x
 
 
 def available():

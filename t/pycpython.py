@@ -10,6 +10,7 @@ totals, "objects" were shared, and "refused" were not, since something in them
 is not shareable; "unshared" tests shared nothing.
 """
 import collections
+import contextlib
 import faulthandler
 import io
 import os
@@ -18,8 +19,9 @@ import unittest
 import warnings
 
 import cpython
+import posh
 from cpython import Plan
-from cpython_exclude import EXCLUDED, OPEN, Why
+from cpython_exclude import EXCLUDED, UNSHAREABLE, Why
 
 #: What the modules derive their tests from: of no type yet.
 BASES = [
@@ -56,6 +58,11 @@ class Outcome(unittest.TestResult):
     def __init__(self):
         super().__init__()
         self.subtests = []
+        self.refused = False
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.refused |= issubclass(err[0], posh.NotShareableError)
 
     def addSubTest(self, test, subtest, err):
         super().addSubTest(test, subtest, err)
@@ -73,8 +80,8 @@ class Outcome(unittest.TestResult):
 class Report:
     """Print TAP, and count."""
 
-    COLUMNS = ("run", "passed", "excluded", "open", "failed", "unshared",
-               "skipped", "objects", "refused")
+    COLUMNS = ("run", "passed", "excluded", "failed", "unshared", "skipped",
+               "objects", "refused")
 
     def __init__(self, stream):
         self._out = stream
@@ -112,17 +119,10 @@ class Report:
             count["excluded"] += 1
             self.reasons[excluded[0]] += 1
             return
-        good = not outcome.problem
-        if name in OPEN and not good:
-            count["open"] += 1
-            self._lines += 1
-            self.say(f"not ok {self._lines} - {name} # TODO {OPEN[name]}")
-            return
-        stale = excluded or name in OPEN
-        good = good and not stale
+        good = not outcome.problem and not excluded
         count["passed" if good else "failed"] += 1
         self.line(good, name)
-        if stale:
+        if excluded and not outcome.problem:
             self.comment("It passes: take it out of cpython_exclude.py")
         elif not good:
             self.comment(outcome.problem)
@@ -181,9 +181,16 @@ def run(plan, report, word):
         name = f"{plan.module}.{type(test).__name__}.{test._testMethodName}"
         method = getattr(test, test._testMethodName)
         origin = method.__module__.replace("test.", "")
+        if name in UNSHAREABLE:
+            outcome = Outcome()
+            test.run(outcome)
+            report.line(outcome.refused, f"{name}: {UNSHAREABLE[name]} can't"
+                        " be shared")
         outcome = Outcome()
         made, refused = cpython.made, cpython.refused
-        test.run(outcome)
+        with (cpython.leave_instances() if name in UNSHAREABLE
+              else contextlib.nullcontext()):
+            test.run(outcome)
         report.add(name, origin, outcome, cpython.made - made,
                    cpython.refused - refused)
 

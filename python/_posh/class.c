@@ -164,18 +164,6 @@ class_new(PyObject *Py_UNUSED(module), PyObject *args)
 	return Py_NewRef((PyObject *)cls); /* one reference is the table's */
 }
 
-/* Is there an object in a value? */
-static bool
-has_object(const struct posh_value *v)
-{
-	if (v->type != POSH_TUPLE)
-		return v->type == POSH_OBJECT;
-	for (size_t i = 0; i < v->size; i++)
-		if (has_object(&v->items[i]))
-			return true;
-	return false;
-}
-
 int
 class_key_value(class_object *cls, PyObject *x, struct posh_value *v,
 		encoder *e)
@@ -185,7 +173,7 @@ class_key_value(class_object *cls, PyObject *x, struct posh_value *v,
 	if (!value || encoder_keep(e, value) < 0)
 		return -1;
 	rc = value_encode_plain(e->heap, value, v, e);
-	if (rc > 0 && !has_object(v))
+	if (rc > 0 && !value_has_object(v))
 		return 0;
 	if (rc >= 0)
 		PyErr_Format(PyExc_TypeError,

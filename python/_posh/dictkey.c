@@ -282,6 +282,7 @@ key_new(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
 {
 	class_object *cls = class_of_key(key);
 	struct posh_value v;
+	int rc;
 
 	e->opaque = false;
 	if (value_encode(p->heap, key, &v, e) < 0)
@@ -290,9 +291,16 @@ key_new(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e)
 		return class_key(cls, key, &v, k, e);
 	*k = v;
 	k->flags = POSH_DISTINCT;
-	if (e->opaque || has_opaque(key))
-		k->flags |= POSH_OPAQUE;
-	return 0;
+	if (!e->opaque && !has_opaque(key))
+		return 0;
+	k->flags |= POSH_OPAQUE;
+	rc = form_hashes_alike(p->heap, k);
+	if (rc == 0)
+		PyErr_Format(p->heap->state->NotShareableError,
+			     "'%.200s' object can't be a key: it has another "
+			     "hash each time that it is read",
+			     Py_TYPE(key)->tp_name);
+	return rc > 0 ? 0 : -1;
 }
 
 int

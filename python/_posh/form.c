@@ -252,6 +252,39 @@ value_has_form(const struct posh_value *v)
 	return false;
 }
 
+bool
+value_has_object(const struct posh_value *v)
+{
+	size_t i;
+
+	if (v->type != POSH_TUPLE)
+		return v->type == POSH_OBJECT;
+	for (i = 0; i < v->size; i++)
+		if (value_has_object(&v->items[i]))
+			return true;
+	return false;
+}
+
+/* Two that are alive at the same time: hashes may be addresses. */
+int
+form_hashes_alike(heap_object *heap, const struct posh_value *v)
+{
+	PyObject *a, *b;
+	Py_hash_t hash;
+	bool same = false;
+
+	if (v->type != POSH_TUPLE || value_has_object(v))
+		return 1;
+	a = value_decode(heap, v);
+	b = a ? value_decode(heap, v) : NULL;
+	hash = b ? PyObject_Hash(a) : -1;
+	if (hash != -1)
+		same = PyObject_Hash(b) == hash;
+	Py_XDECREF(a);
+	Py_XDECREF(b);
+	return PyErr_Occurred() ? -1 : same;
+}
+
 static PyMemberDef members[] = {
 	{"form", T_UBYTE, offsetof(form_object, form), READONLY, NULL},
 	{"items", T_OBJECT_EX, offsetof(form_object, items), READONLY, NULL},

@@ -628,8 +628,12 @@ form_is_key(unsigned form, Py_ssize_t n, Py_ssize_t i)
 /* Return what was decoded with its Forms built; steals it. */
 PyObject *form_revive(PyObject *x);
 
-/* Is there a form in a value, at any depth? */
+/* Is there a form, or an object, in a value, at any depth? */
 bool value_has_form(const struct posh_value *v);
+bool value_has_object(const struct posh_value *v);
+
+/* Has each reading of an immutable value the same hash?  1, 0 or -1. */
+int form_hashes_alike(heap_object *heap, const struct posh_value *v);
 
 /*
  * Lists and dicts, for each other and for share.c.

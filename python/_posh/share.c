@@ -241,6 +241,18 @@ add_key_item(sharer *s, PyObject *key)
 	return plain > 0 ? ADDED : FAILED;
 }
 
+/* A key that libposh can't compare is found by its hash, by which it is read.
+ */
+static enum outcome
+opaque_key(sharer *s, PyObject *key, struct posh_value *v)
+{
+	int rc = form_hashes_alike(s->heap, v);
+	v->flags |= POSH_OPAQUE;
+	if (rc == 0)
+		return sharer_refuse(s, key, "hash");
+	return rc < 0 ? FAILED : ADDED;
+}
+
 enum outcome
 sharer_add_key(sharer *s, PyObject *key)
 {
@@ -253,10 +265,8 @@ sharer_add_key(sharer *s, PyObject *key)
 		return rc;
 	v = &s->v[s->n - 1];
 	v->flags = POSH_DISTINCT;
-	if (s->values.opaque)
-		v->flags |= POSH_OPAQUE;
 	if (!cls)
-		return ADDED;
+		return s->values.opaque ? opaque_key(s, key, v) : ADDED;
 	object = *v;
 	return class_key(cls, key, &object, v, &s->values) < 0 ? FAILED : ADDED;
 }

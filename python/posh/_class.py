@@ -726,6 +726,7 @@ def _search(root, matches):
 _ADVICE = {
     "dtype": "because its dtype has Python objects in it: share its .tolist(),"
     " or give it another dtype",
+    "hash": "as a key, because it has another hash each time that it is read",
     "attribute": "because it has an attribute whose name is no string",
 }
 
