@@ -171,6 +171,13 @@ check_order(struct posh__check *c, uint64_t dict, const struct posh__dview *v)
 		last = number;
 		live += posh__load(&v->body->entry[i].value) != POSH__EMPTY;
 	}
+	for (i = 0; i < posh__half_load(&v->body->first); i++)
+		if (i >= v->used ||
+		    posh__load(&v->body->entry[i].value) != POSH__EMPTY) {
+			posh__say(c, "dict %#llx: entry %u is passed over",
+				  posh__hex(dict), i);
+			break;
+		}
 	if (live != v->live)
 		posh__say(c, "dict %#llx: %u items, said to be %u",
 			  posh__hex(dict), live, v->live);

@@ -6,7 +6,8 @@
  * Entries lie in order of insertion; the index is a hash table of their
  * numbers + 2, with linear probing, a power of two and at least half as
  * large again as the entries.  The entries are the truth, the index a way
- * to find them.
+ * to find them.  At the beginning may be entries that are deleted, which are
+ * passed over; an item that is moved to the beginning takes the last of them.
  */
 #include "config.h"
 
@@ -16,6 +17,10 @@
 #include "dict.h"
 
 enum { MIN_BITS = 3, MAX_BITS = 31, DUMMIES = 32 };
+
+/* The number of a dict's first insertion: what is moved to the beginning has
+ * a smaller one. */
+#define FIRST_NUMBER (UINT64_C(1) << 62)
 
 static uint64_t
 capacity_of(unsigned bits)
@@ -32,7 +37,7 @@ index_of(struct posh__dbody *b, uint32_t capacity)
 int
 posh__dview(struct posh_heap *h, uint64_t dict, struct posh__dview *out)
 {
-	uint64_t off = posh__load(&posh__object(h, dict)->body), fill;
+	uint64_t off = posh__load(&posh__object(h, dict)->body), fill, first;
 	struct posh__dbody *b;
 	unsigned bits;
 
@@ -46,6 +51,7 @@ posh__dview(struct posh_heap *h, uint64_t dict, struct posh__dview *out)
 		return -EAGAIN;
 	bits = b->flags;
 	fill = posh__load(&b->fill);
+	first = posh__half_load(&b->first);
 	out->capacity = posh__half_load(&b->capacity);
 	if (bits < MIN_BITS || bits > MAX_BITS ||
 	    out->capacity != capacity_of(bits) ||
@@ -62,6 +68,7 @@ posh__dview(struct posh_heap *h, uint64_t dict, struct posh__dview *out)
 	out->mask = (UINT32_C(1) << bits) - 1;
 	out->used = POSH__USED(fill);
 	out->live = POSH__LIVE_(fill);
+	out->first = first < out->used ? (uint32_t)first : out->used;
 	return 0;
 }
 
@@ -193,7 +200,7 @@ int
 posh__dmissing(struct posh__self *self, const struct posh__dview *v,
 	       const struct posh__key *key)
 {
-	uint64_t marks = v->body ? posh__load(&v->body->marks) : 0;
+	uint64_t marks = v->body ? posh__half_load(&v->body->marks) : 0;
 
 	if (!marks || key->in->flags & POSH_DISTINCT)
 		return -ENOENT;
@@ -236,16 +243,17 @@ posh__dcrowded(const struct posh__dview *v, uint64_t hash)
 	return false;
 }
 
-/* Copy the live entries to a new body, closing the gaps.
+/* Copy the live entries to a new body, closing the gaps, behind so many that
+ * are deleted.
  *   -EUCLEAN  there are more than was said */
 static int
-copy_entries(struct posh__dbody *to, uint32_t mask,
+copy_entries(struct posh__dbody *to, uint32_t mask, uint32_t front,
 	     const struct posh__dview *from)
 {
 	posh__half *index = index_of(to, posh__half_load(&to->capacity));
-	uint32_t i, n = 0;
+	uint32_t i, n = front;
 
-	for (i = 0; i < from->used; i++) {
+	for (i = from->first; i < from->used; i++) {
 		const struct posh__entry *e = &from->body->entry[i];
 		uint32_t at;
 
@@ -260,14 +268,18 @@ copy_entries(struct posh__dbody *to, uint32_t mask,
 		posh__half_store(&index[at], n + POSH__INDEX_FIRST);
 		n++;
 	}
-	posh__store(&to->fill, POSH__FILL(n, n));
+	for (i = 0; i < front; i++)
+		posh__store(&to->entry[i].number,
+			    posh__peek(&to->entry[front].number) - front + i);
+	posh__half_store(&to->first, front);
+	posh__store(&to->fill, POSH__FILL(n, n - front));
 	posh__store(&to->number, posh__peek(&from->body->number));
-	posh__store(&to->marks, posh__peek(&from->body->marks));
+	posh__half_store(&to->marks, posh__half_load(&from->body->marks));
 	return 0;
 }
 
 int
-posh__dbody_make(struct posh__self *self, uint64_t n,
+posh__dbody_make(struct posh__self *self, uint64_t n, uint32_t front,
 		 const struct posh__dview *keep)
 {
 	struct posh__dbody *b;
@@ -289,26 +301,28 @@ posh__dbody_make(struct posh__self *self, uint64_t n,
 	posh__half_store(&b->capacity, (uint32_t)cap);
 	b->flags = (uint16_t)bits;
 	posh__store(&b->fill, 0);
-	posh__store(&b->number, 1);
-	posh__store(&b->marks, 0);
+	posh__store(&b->number, FIRST_NUMBER);
+	posh__half_store(&b->marks, 0);
+	posh__half_store(&b->first, 0);
 	memset((void *)b->entry, 0, bytes - sizeof(*b));
 	if (keep && keep->body)
-		return copy_entries(b, (UINT32_C(1) << bits) - 1, keep);
+		return copy_entries(b, (UINT32_C(1) << bits) - 1, front, keep);
 	return 0;
 }
 
 int
-posh__dict_anew(struct posh__self *self, uint64_t dict, uint64_t n,
-		struct posh__dview *v)
+posh__dict_anew(struct posh__self *self, uint64_t dict, uint32_t front,
+		uint64_t n, struct posh__dview *v)
 {
-	uint64_t need = (uint64_t)v->live + n;
+	uint64_t need = (uint64_t)v->live + front + n;
 	int rc;
 
 	/* Twice what lives: a dict that is used as a queue keeps its size. */
-	rc = posh__dbody_make(self, need > 5 ? need + need / 2 : need, v);
+	rc = posh__dbody_make(self, need > 5 ? need + need / 2 : need, front,
+			      v);
 	if (posh__is_full(rc))
-		rc = posh__dbody_make(self, need, v);
-	if (posh__is_full(rc) && has_room(v, n))
+		rc = posh__dbody_make(self, need, front, v);
+	if (posh__is_full(rc) && !front && has_room(v, n))
 		return 0;
 	if (rc)
 		return rc;
@@ -321,5 +335,5 @@ int
 posh__dict_room(struct posh__self *self, uint64_t dict, uint64_t n,
 		struct posh__dview *v)
 {
-	return has_room(v, n) ? 0 : posh__dict_anew(self, dict, n, v);
+	return has_room(v, n) ? 0 : posh__dict_anew(self, dict, 0, n, v);
 }

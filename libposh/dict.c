@@ -6,8 +6,8 @@
  *       the probe chain of its hash;
  *   I2  an entry without a value is deleted and has no key; no slot of the
  *       index names it;
- *   I3  entries from `used` on have no key and no value; numbers grow with the
- *       entries;
+ *   I3  entries from `used` on, and those before `first`, have no key and no
+ *       value; first <= used; numbers grow with the entries;
  *   I4  every intent of this file is rolled forward by recovery: all of its
  *       steps can be done again;
  *   I5  a body has the marks of its keys, from before it has the key.
@@ -30,6 +30,14 @@
  *   dict.13 a pair has left the stage         recovery goes on with the stage
  *   dict.14 a plain value is replaced         the dict is as after
  *   dict.15 the body is marked                the dict is as before
+ *   dict.16 first passes over what is deleted recovery ends it
+ *   dict.17 what moves is written again       recovery goes on
+ *   dict.18 the index names its new entry     recovery goes on
+ *   dict.19 the old entry has no value        recovery goes on
+ *   dict.20 the old entry has no key          recovery goes on
+ *   dict.21 first covers it                   recovery goes on
+ *   dict.22 fill covers it                    recovery goes on
+ *   dict.23 its number is taken               recovery goes on
  */
 #include "config.h"
 
@@ -191,11 +199,11 @@ replace(struct posh__self *self, uint64_t dict, struct posh__entry *e, bool imm,
 static void
 mark(struct posh__dbody *b, uint64_t marks)
 {
-	uint64_t old = posh__peek(&b->marks);
+	uint64_t old = posh__half_load(&b->marks);
 
 	if (!(marks & ~old))
 		return;
-	posh__store(&b->marks, old | marks);
+	posh__half_store(&b->marks, (uint32_t)(old | marks));
 	POSH_STEP("dict.15");
 }
 
@@ -213,7 +221,7 @@ insert(struct posh__self *self, uint64_t dict, struct posh__dview *v,
 		return rc;
 	if (!v->body || v->used + 1 > v->capacity ||
 	    posh__dcrowded(v, key->hash)) {
-		rc = posh__dict_anew(self, dict, 1, v);
+		rc = posh__dict_anew(self, dict, 0, 1, v);
 		if (rc == 0)
 			rc = lookup(self, v, key, at);
 		if (rc)
@@ -362,6 +370,34 @@ clear_slot(struct posh__dview *v, uint32_t i)
 	}
 }
 
+/* Entries that are deleted at the beginning are passed over, each once in the
+ * life of a body. */
+static void
+raise_first(struct posh__dbody *b)
+{
+	uint64_t used = POSH__USED(posh__peek(&b->fill));
+	uint64_t first = posh__half_load(&b->first), i = first;
+
+	while (i < used && posh__peek(&b->entry[i].value) == POSH__EMPTY)
+		i++;
+	if (i != first)
+		posh__half_store(&b->first, (uint32_t)i);
+	POSH_STEP("dict.16");
+}
+
+/* What is used when entry n goes: if it is the last, those that are deleted
+ * before it go as well. */
+static uint32_t
+used_without(const struct posh__dview *v, uint32_t n)
+{
+	if (n + 1 != v->used)
+		return v->used;
+	while (n > v->first &&
+	       posh__peek(&v->body->entry[n - 1].value) == POSH__EMPTY)
+		n--;
+	return n;
+}
+
 /* The entry index goes: its key is aux, its value oldval; fill becomes
  * count. */
 static void
@@ -378,6 +414,7 @@ run_delete(struct posh__self *self, struct posh__dview *v)
 	POSH_STEP("dict.9");
 	posh__store(&v->body->fill, posh__peek(&t->count));
 	POSH_STEP("dict.10");
+	raise_first(v->body);
 	posh__store(&t->val[0], posh__peek(&t->aux));
 	posh__store(&t->val[1], posh__peek(&t->oldval));
 	POSH_STEP("dict.11");
@@ -389,7 +426,7 @@ delete_entry(struct posh__self *self, uint64_t dict, struct posh__dview *v,
 {
 	struct posh__thread *t = self->t;
 	struct posh__entry *e = &v->body->entry[at->entry];
-	uint32_t used = at->entry + 1 == v->used ? at->entry : v->used;
+	uint32_t used = used_without(v, at->entry);
 
 	intend(self, dict, v, at->entry, at->pos);
 	posh__store(&t->aux, posh__peek(&e->key));
@@ -452,9 +489,23 @@ find_slot(const struct posh__dview *v, uint32_t entry, uint32_t *out)
 	return -EUCLEAN;
 }
 
-int
-posh_dict_popitem(posh_heap *h, posh_handle o, struct posh_value *key,
-		  struct posh_value *value)
+/* The entry at one of the ends; v->used if there is none. */
+static uint32_t
+entry_at(const struct posh__dview *v, enum posh_end end)
+{
+	uint32_t i, n;
+
+	for (n = v->first; n < v->used; n++) {
+		i = end == POSH_FIRST ? n : v->used - 1 - (n - v->first);
+		if (posh__peek(&v->body->entry[i].value) != POSH__EMPTY)
+			return i;
+	}
+	return v->used;
+}
+
+static int
+pop_end(posh_heap *h, posh_handle o, enum posh_end end, struct posh_value *key,
+	struct posh_value *value)
 {
 	struct posh__self *self;
 	struct posh__dview v;
@@ -467,16 +518,146 @@ posh_dict_popitem(posh_heap *h, posh_handle o, struct posh_value *key,
 	rc = lock_view(self, o.off, &v);
 	if (rc)
 		return posh__leave_object(self, rc);
-	while (v.used &&
-	       posh__peek(&v.body->entry[v.used - 1].value) == POSH__EMPTY)
-		v.used--;
-	rc = v.used ? find_slot(&v, v.used - 1, &at.pos) : -ENOENT;
-	if (rc == 0) {
-		r.entry = at.entry = v.used - 1;
+	r.entry = at.entry = entry_at(&v, end);
+	rc = at.entry < v.used ? find_slot(&v, at.entry, &at.pos) : -ENOENT;
+	if (rc == 0)
 		rc = posh__read(self, o.off, read_entry, &r);
-	}
 	if (rc == 0)
 		delete_entry(self, o.off, &v, &at);
+	posh__unlock(self, o.off);
+	return posh__leave_object(self, rc);
+}
+
+int
+posh_dict_popitem(posh_heap *h, posh_handle o, struct posh_value *key,
+		  struct posh_value *value)
+{
+	return pop_end(h, o, POSH_LAST, key, value);
+}
+
+int
+posh_dict_popfirst(posh_heap *h, posh_handle o, struct posh_value *key,
+		   struct posh_value *value)
+{
+	return pop_end(h, o, POSH_FIRST, key, value);
+}
+
+/* count of a move: the new entry, and what is used then. */
+#define MOVE(to, used)   POSH__FILL(to, used)
+#define MOVE_TO(count)   POSH__USED(count)
+#define MOVE_USED(count) POSH__LIVE_(count)
+
+/* The item {aux, oldval} goes from entry index to another, as count says. */
+static void
+run_move(struct posh__self *self, struct posh__dview *v)
+{
+	struct posh__thread *t = self->t;
+	uint64_t count = posh__peek(&t->count), from = posh__peek(&t->index);
+	uint64_t number = posh__peek(&v->body->number);
+	struct posh__entry *old = &v->body->entry[from];
+	struct posh__entry *e = &v->body->entry[MOVE_TO(count)];
+	bool last = MOVE_TO(count) > from;
+
+	posh__store(&e->hash, posh__peek(&old->hash));
+	if (last)
+		posh__store(&e->number, number);
+	posh__store(&e->key,
+		    posh__peek(POSH_RULE(MOVED) ? &t->aux : &old->key));
+	posh__store(&e->value,
+		    posh__peek(POSH_RULE(MOVED) ? &t->oldval : &old->value));
+	POSH_STEP("dict.17");
+	posh__half_store(&v->index[posh__peek(&t->pos)],
+			 MOVE_TO(count) + POSH__INDEX_FIRST);
+	POSH_STEP("dict.18");
+	posh__store(&old->value, POSH__EMPTY);
+	POSH_STEP("dict.19");
+	posh__store(&old->key, POSH__EMPTY);
+	POSH_STEP("dict.20");
+	if (!last)
+		posh__half_store(&v->body->first, MOVE_TO(count));
+	POSH_STEP("dict.21");
+	posh__store(&v->body->fill, POSH__FILL(MOVE_USED(count), v->live));
+	POSH_STEP("dict.22");
+	if (last)
+		posh__store(&v->body->number, number + 1);
+	POSH_STEP("dict.23");
+	raise_first(v->body);
+}
+
+static void
+move_entry(struct posh__self *self, uint64_t dict, struct posh__dview *v,
+	   const struct posh__place *at, enum posh_end end)
+{
+	struct posh__thread *t = self->t;
+	struct posh__entry *e = &v->body->entry[at->entry];
+
+	intend(self, dict, v, at->entry, at->pos);
+	posh__store(&t->aux, posh__peek(&e->key));
+	posh__store(&t->oldval, posh__peek(&e->value));
+	posh__store(&t->count,
+		    end == POSH_LAST
+			    ? MOVE(v->used, v->used + 1)
+			    : MOVE(v->first - 1, used_without(v, at->entry)));
+	posh__op_begin(self, POSH__OP_DMOVE);
+	POSH_STEP("dict.1");
+	posh__write_begin(self, dict);
+	run_move(self, v);
+	posh__write_end(self, dict);
+	posh__op_end(self);
+}
+
+/* Have an entry at one of the ends that is free. */
+static int
+end_room(struct posh__self *self, uint64_t dict, enum posh_end end,
+	 struct posh__dview *v)
+{
+	int rc;
+
+	if (end == POSH_LAST)
+		return posh__dict_room(self, dict, 1, v);
+	if (v->first)
+		return 0;
+	rc = posh__dict_anew(self, dict, v->live / 2 + 1, 0, v);
+	return posh__is_full(rc) ? posh__dict_anew(self, dict, 1, 0, v) : rc;
+}
+
+/* Inside the monitor. */
+static int
+move(struct posh__self *self, uint64_t dict, struct posh__dview *v,
+     const struct posh__key *key, enum posh_end end)
+{
+	struct posh__place at;
+	int rc = lookup(self, v, key, &at);
+
+	if (rc == 0 && !at.found)
+		rc = posh__dmissing(self, v, key);
+	if (rc || at.entry == entry_at(v, end))
+		return rc;
+	rc = end_room(self, dict, end, v);
+	if (rc == 0)
+		rc = lookup(self, v, key, &at);
+	if (rc == 0)
+		move_entry(self, dict, v, &at, end);
+	return rc;
+}
+
+int
+posh_dict_move(posh_heap *h, posh_handle o, const struct posh_value *in,
+	       enum posh_end end)
+{
+	struct posh__self *self;
+	struct posh__dview v;
+	struct posh__key key;
+	int rc = enter_dict(h, o, &self);
+
+	if (rc)
+		return rc;
+	rc = posh__key(self, in, &key);
+	if (rc == 0)
+		rc = lock_view(self, o.off, &v);
+	if (rc)
+		return posh__leave_object(self, rc);
+	rc = move(self, o.off, &v, &key, end);
 	posh__unlock(self, o.off);
 	return posh__leave_object(self, rc);
 }
@@ -623,16 +804,17 @@ body_of_stage(struct posh__self *self, size_t n, uint64_t marks)
 	struct posh__dview v;
 	struct posh__place at;
 	uint64_t hash, i;
-	int rc = posh__dbody_make(self, n, NULL);
+	int rc = posh__dbody_make(self, n, 0, NULL);
 
 	if (rc)
 		return rc;
 	b = posh__dbody_at(self->h, posh__peek(&self->t->newbody));
-	posh__store(&b->marks, marks);
+	posh__half_store(&b->marks, (uint32_t)marks);
 	v = (struct posh__dview){
 		b,
 		(posh__half *)&b->entry[posh__half_load(&b->capacity)],
 		(UINT32_C(1) << b->flags) - 1,
+		0,
 		0,
 		0,
 		posh__half_load(&b->capacity)};
@@ -658,7 +840,7 @@ enter_stage(struct posh__self *self, uint64_t dict, struct posh__dview *v,
 {
 	int rc;
 
-	if (!distinct && v->body && posh__peek(&v->body->marks))
+	if (!distinct && v->body && posh__half_load(&v->body->marks))
 		return -ENOTUNIQ;
 	rc = posh__dict_room(self, dict, n, v);
 	if (rc)
@@ -721,6 +903,15 @@ sound_stage(struct posh__self *self)
 }
 
 /* Recovery.  Numbers of a damaged heap must not crash it. */
+static void
+finish_move(struct posh__self *self, struct posh__dview *v)
+{
+	uint64_t count = posh__load(&self->t->count);
+
+	if (MOVE_TO(count) < v->capacity && MOVE_USED(count) <= v->capacity)
+		run_move(self, v);
+}
+
 void
 posh__dict_finish(struct posh__self *self, uint64_t op)
 {
@@ -741,6 +932,8 @@ posh__dict_finish(struct posh__self *self, uint64_t op)
 		run_insert(self, &v);
 	else if ((op & 0xff) == POSH__OP_DDELETE)
 		run_delete(self, &v);
+	else if ((op & 0xff) == POSH__OP_DMOVE)
+		finish_move(self, &v);
 	else if (sound_stage(self))
 		run_update(self, dict, op);
 }

@@ -10,7 +10,8 @@
 struct posh__dview {
 	struct posh__dbody *body; /* NULL: an empty dict */
 	posh__half *index;
-	uint32_t mask; /* of the index */
+	uint32_t mask;  /* of the index */
+	uint32_t first; /* entries before it are deleted */
 	uint32_t used, live;
 	uint32_t capacity;
 };
@@ -64,14 +65,16 @@ int posh__dmissing(struct posh__self *self, const struct posh__dview *v,
 /* Is the chain of this hash full of what was deleted? */
 bool posh__dcrowded(const struct posh__dview *v, uint64_t hash);
 
-/* Make newbody, for n entries at least and with `keep`'s live ones. */
-int posh__dbody_make(struct posh__self *self, uint64_t n,
+/* Make newbody, for n entries at least, and with `keep`'s live ones behind
+ * `front` that are deleted. */
+int posh__dbody_make(struct posh__self *self, uint64_t n, uint32_t front,
 		     const struct posh__dview *keep);
 
-/* Have a body without deleted entries and with room for n more, if there is
- * memory or no room yet; inside the monitor; *v is the view after it. */
-int posh__dict_anew(struct posh__self *self, uint64_t dict, uint64_t n,
-		    struct posh__dview *v);
+/* Have a body without deleted entries but `front` at the beginning, and with
+ * room for n more, if there is memory or no room yet; inside the monitor; *v
+ * is the view after it. */
+int posh__dict_anew(struct posh__self *self, uint64_t dict, uint32_t front,
+		    uint64_t n, struct posh__dview *v);
 
 /* The same if there is no room yet. */
 int posh__dict_room(struct posh__self *self, uint64_t dict, uint64_t n,

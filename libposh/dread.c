@@ -201,7 +201,7 @@ struct run {
 static uint32_t
 place_of(const struct posh__dview *v, uint64_t number)
 {
-	uint32_t low = 0, high = v->used;
+	uint32_t low = v->first, high = v->used;
 
 	while (low < high) {
 		uint32_t mid = low + (high - low) / 2;
@@ -263,7 +263,8 @@ read_run(struct posh__self *self, uint64_t dict, void *arg)
 	}
 	posh__scratch_reset(self);
 	if (r->back) {
-		for (i = place_of(&v, r->cursor); i > 0 && r->got < r->n;) {
+		for (i = place_of(&v, r->cursor);
+		     i > v.first && r->got < r->n;) {
 			rc = read_item(self, r, &v.body->entry[--i]);
 			if (rc < 0 || rc == 2)
 				break;

@@ -32,6 +32,7 @@ enum posh__op {
 	POSH__OP_SWAP,    /* container's body: body -> aux */
 	POSH__OP_DINSERT, /* entry index, index slot pos (was oldval) */
 	POSH__OP_DDELETE, /* entry index, index slot pos; fill becomes count */
+	POSH__OP_DMOVE,   /* entry index, index slot pos: see dict.c */
 	/* With the number of a pair of the stage in the bits from 8 on: */
 	POSH__OP_UPDATE,    /* the pairs before it are done */
 	POSH__OP_UPDATESET, /* entry pos: oldval -> aux, then the stage */

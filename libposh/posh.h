@@ -675,6 +675,21 @@ POSH_API int posh_dict_popitem(posh_heap *h, posh_handle o,
 			       struct posh_value *key,
 			       struct posh_value *value);
 
+/* The same of the first item.  Since 0.1. */
+POSH_API int posh_dict_popfirst(posh_heap *h, posh_handle o,
+				struct posh_value *key,
+				struct posh_value *value);
+
+/* Move an item to the end of the order, or to its beginning; as a rule in
+ * constant time.  A reader finds it in its old place or in its new one; who
+ * goes through the items meanwhile may meet it twice, or not at all.
+ *   -ENOENT, -ENOTUNIQ
+ *   -ENOMEM  once in a while there has to be another body
+ * Since 0.1. */
+enum posh_end { POSH_LAST, POSH_FIRST };
+POSH_API int posh_dict_move(posh_heap *h, posh_handle o,
+			    const struct posh_value *key, enum posh_end end);
+
 /* Remove everything.  Needs no memory in the heap.  Since 0.1. */
 POSH_API int posh_dict_clear(posh_heap *h, posh_handle o);
 

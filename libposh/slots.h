@@ -35,7 +35,8 @@ struct posh__dbody {
 	uint16_t flags;    /* log2 of the index's size */
 	posh__word fill;   /* entries used:32 | of these, live:32 */
 	posh__word number; /* the next insertion's */
-	posh__word marks;  /* what keys were entered: see dict.h */
+	posh__half marks;  /* what keys were entered: see dict.h */
+	posh__half first;  /* the entries before this one are deleted */
 	struct posh__entry entry[];
 };
 

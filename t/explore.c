@@ -621,6 +621,46 @@ pop_item(posh_heap *h)
 }
 
 static void
+move_item(posh_heap *h)
+{
+	struct posh_value k = text("the key of number 1");
+	int rc = posh_dict_move(h, dict, &k, POSH_LAST);
+
+	if (rc != -ENOENT)
+		must(rc);
+}
+
+static void
+move_ahead(posh_heap *h)
+{
+	struct posh_value k = text("the key of number 4");
+
+	must(posh_dict_move(h, dict, &k, POSH_FIRST));
+}
+
+/* The first of five is another when one has moved, never two. */
+static void
+read_order(posh_heap *h)
+{
+	struct posh_value *v = NULL;
+	int64_t n = posh_dict_snapshot(h, dict, &v, NULL), i;
+	char key[30];
+	int first;
+
+	must((int)n);
+	first = n && is_text(&v[0], "the key of number 4") ? 4 : 0;
+	if (n != 5)
+		explorer_fail("an item that moves is there twice, or nowhere");
+	for (i = 0; i < n; i++) {
+		snprintf(key, sizeof(key), "the key of number %d",
+			 (int)(first + i) % 5);
+		if (!is_text(&v[2 * i], key))
+			explorer_fail("an order that never was so");
+	}
+	free(v);
+}
+
+static void
 check_dict(posh_heap *o)
 {
 	read_kept(o);
@@ -1608,6 +1648,21 @@ static const struct explorer_program programs[] = {
 		   {pop_item, 2, ALL}},
 	 .preemptions = 1,
 	 .long_preemptions = 2},
+	{.name = "a dict is read while an item moves ahead",
+	 .setup = setup_dict,
+	 .check = read_order,
+	 .actor = {{read_order, 0, ALL}, {move_ahead, 1, ALL}},
+	 .preemptions = 2,
+	 .long_preemptions = 3},
+	{.name = "an item moves while it is popped, one dies",
+	 .setup = setup_dict,
+	 .check = check_dict,
+	 .actor = {{move_item, 0, ALL}, {pop_item, 1, ALL}},
+	 .preemptions = 1,
+	 .deaths = 1,
+	 .long_preemptions = 2,
+	 .long_deaths = 1,
+	 .steps = true},
 	{.name = "two write to a dict, one dies",
 	 .setup = setup_dict,
 	 .check = check_dict,
@@ -1620,7 +1675,7 @@ static const struct explorer_program programs[] = {
 	 .setup = setup_full_ring,
 	 .check = read_numbers,
 	 .actor = {{read_numbers, 0, ALL}, {push_and_reuse, 1, ALL}},
-	 .preemptions = 3,
+	 .preemptions = 2,
 	 .long_preemptions = 4},
 	{.name = "a deque gets a larger ring, with a death",
 	 .setup = setup_full_ring,

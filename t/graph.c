@@ -739,14 +739,22 @@ dict_step(struct graph *g, const struct place *p)
 	} else if (op < 18) {
 		if (expect(g, "dict pop", posh_dict_pop(h, p->o, &k, v)) == 0)
 			took(g, "dict pop", v, 1);
-	} else if (op < 20) {
+	} else if (op < 19) {
 		if (expect(g, "popitem",
 			   posh_dict_popitem(h, p->o, &v[0], &v[1])) == 0)
 			dict_look(g, "popitem", v, 1);
+	} else if (op == 19) {
+		if (expect(g, "popfirst",
+			   posh_dict_popfirst(h, p->o, &v[0], &v[1])) == 0)
+			dict_look(g, "popfirst", v, 1);
 	} else if (op < 24) {
 		dict_twins(g, p, 0);
 	} else if (op == 24) {
 		dict_twins(g, p, POSH_REPLACE);
+	} else if (op == 25) {
+		expect(g, "dict move",
+		       posh_dict_move(h, p->o, &k,
+				      below(g, 2) ? POSH_FIRST : POSH_LAST));
 	} else if (op < 28) {
 		if (expect(g, "dict get", posh_dict_get(h, p->o, &k, v)) == 0)
 			took(g, "dict get", v, 1);

@@ -50,6 +50,7 @@ C_TESTS = \
 	%D%/crash.t \
 	%D%/deque.t \
 	%D%/descriptors.t \
+	%D%/dict.t \
 	%D%/explore.t \
 	%D%/files.t \
 	%D%/fork-crash.t \

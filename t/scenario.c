@@ -464,6 +464,39 @@ dict_popitem(struct world *w)
 }
 
 static void
+dict_popfirst(struct world *w)
+{
+	struct posh_value k, v;
+
+	CALL(dict_popfirst)(w->h, w->dict, &k, &v);
+}
+
+static void
+dict_move_last(struct world *w)
+{
+	struct posh_value k = text("the second key");
+
+	CALL(dict_move)(w->h, w->dict, &k, POSH_LAST);
+}
+
+/* To a free entry at the beginning, or a new body. */
+static void
+dict_move_first(struct world *w)
+{
+	struct posh_value k = text("third");
+
+	CALL(dict_move)(w->h, w->dict, &k, POSH_FIRST);
+}
+
+static void
+prepare_front(struct world *w)
+{
+	struct posh_value k = text("a");
+
+	posh_dict_pop(w->h, w->dict, &k, NULL);
+}
+
+static void
 dict_clear(struct world *w)
 {
 	CALL(dict_clear)(w->h, w->dict);
@@ -1102,6 +1135,13 @@ const struct scenario scenarios[] = {
 	{"dict: grow", dict_new, 0, prepare_full_dict},
 	{"dict: pop", dict_pop, 0, NULL},
 	{"dict: popitem", dict_popitem, 0, NULL},
+	{"dict: pop the first", dict_popfirst, 0, NULL},
+	{"dict: move to the end", dict_move_last, 0, NULL},
+	{"dict: move to the end of a full one", dict_move_last, 0,
+	 prepare_full_dict},
+	{"dict: move to the beginning", dict_move_first, 0, prepare_front},
+	{"dict: move to the beginning, and another body", dict_move_first, 0,
+	 NULL},
 	{"dict: clear", dict_clear, 0, NULL},
 	{"dict: setdefault of a new key", dict_setdefault, 0, NULL},
 	{"dict: setdefault of an old key", dict_keep, 0, NULL},

@@ -67,6 +67,7 @@ killer() { # rule
 	FILL) echo "explore a bounded deque" ;;
 	TURN) echo "explore a deque is read and rotated" ;;
 	RSHIFT) echo "explore the middle of" ;;
+	MOVED) echo "pairs dict: move" ;;
 	WINDOW) echo "explore bytes are added" ;;
 	WHOLE) echo "explore bytes are overwritten" ;;
 	META) echo "explore a buffer gets its blob" ;;
