@@ -50,8 +50,6 @@ EXCLUDED = {
         Why.DETAIL, "dicts that share keys: the order of __dict__"),
     "test_dict.DictTest.test_splittable_setdefault": (
         Why.DETAIL, "dicts that share keys: the order of __dict__"),
-    "test_dict.DictTest.test_splittable_update": (
-        Why.DETAIL, "dicts that share keys: the order of __dict__"),
     "test_dict.DictTest.test_splittable_to_generic_combinedtable": (
         Why.DETAIL, "a __dict__ with keys that are no strings"),
     "test_dict.DictTest.test_track_dynamic": (

@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import json
 import os
+import types
 import typing
 import unittest
 import warnings
@@ -474,6 +475,30 @@ class MappingTest(unittest.TestCase):
         self.assertEqual(self.C(a=1, b=[2]), self.p)
         self.assertEqual(type(self.p)(a=1, b=[2]), self.p)
         self.assertEqual(repr(self.p), "C({'a': 1, 'b': [2]})")
+
+    def test_order(self):
+        """it has the order that the object had when it was shared"""
+        for names in ("ab", "ba", "cab", "bca"):
+            x = self.C(**dict.fromkeys(names, [1]))
+            p = posh.share(x)
+            self.assertEqual("".join(vars(p)), names)
+            self.assertEqual("".join(vars(posh.unshare(p))), names)
+            self.assertEqual("".join(vars(copy.copy(p))), names)
+            p.x = 1
+            self.assertEqual("".join(vars(p)), names + "x")
+            del p.b
+            self.assertEqual("".join(vars(p)), names.replace("b", "") + "x")
+            self.assertNotIn("<order>", dir(p))
+        many = [f"n{i * 7 % 90}" for i in range(90)]  # more than slots
+        p = posh.share(self.C(**dict.fromkeys(many)))
+        self.assertEqual(list(vars(p)), many)
+        many.reverse()
+        q = posh.share(self.C(**dict.fromkeys(many)))
+        self.assertEqual(list(vars(q)), many)
+        first = posh.share(types.SimpleNamespace(a=1, z=2))
+        second = posh.share(types.SimpleNamespace(z=1, a=2))
+        self.assertEqual(repr(first), "namespace(a=1, z=2)")
+        self.assertEqual(repr(second), "namespace(z=1, a=2)")
 
     def test_methods(self):
         d = vars(self.p)

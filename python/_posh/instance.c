@@ -409,6 +409,31 @@ read_extra(heap_object *heap, posh_handle o, PyObject *out, copier *c)
 	return rc;
 }
 
+/* Have the attributes in the order in which the object had them when it was
+ * shared, and what came later behind them; takes over the dict. */
+static PyObject *
+in_order(PyObject *attributes)
+{
+	PyObject *name = posh_state->order_name, *value;
+	PyObject *order = Py_NewRef(PyDict_GetItem(attributes, name));
+	PyObject *out = PyDict_New();
+	Py_ssize_t n = PyTuple_Check(order) ? PyTuple_GET_SIZE(order) : 0;
+	int rc = out ? PyDict_DelItem(attributes, name) : -1;
+	for (Py_ssize_t i = 0; i < n && rc == 0; i++) {
+		name = PyTuple_GET_ITEM(order, i);
+		value = PyDict_GetItem(attributes, name);
+		if (value)
+			rc = PyDict_SetItem(out, name, value);
+	}
+	if (rc == 0)
+		rc = PyDict_Merge(out, attributes, 0);
+	if (rc < 0)
+		Py_CLEAR(out);
+	Py_DECREF(order);
+	Py_DECREF(attributes);
+	return out;
+}
+
 PyObject *
 instance_attributes(heap_object *heap, posh_handle o, layout_object *l,
 		    copier *c)
@@ -430,7 +455,9 @@ instance_attributes(heap_object *heap, posh_handle o, layout_object *l,
 		rc = PyDict_DelItem(out, posh_state->content_name);
 	if (rc < 0)
 		Py_CLEAR(out);
-	return out;
+	return out && PyDict_GetItem(out, posh_state->order_name)
+		       ? in_order(out)
+		       : out;
 }
 
 /*
@@ -531,7 +558,8 @@ instance_exec(PyObject *module, module_state *state)
 {
 	state->dunder = PyUnicode_InternFromString("__");
 	state->content_name = PyUnicode_InternFromString("<content>");
-	if (!state->dunder || !state->content_name ||
+	state->order_name = PyUnicode_InternFromString("<order>");
+	if (!state->dunder || !state->content_name || !state->order_name ||
 	    type_add(module, &ref_spec, &state->InstanceRef) < 0 ||
 	    class_exec(module, state) < 0 || layout_exec(module, state) < 0 ||
 	    attribute_exec(module, state) < 0 ||

@@ -120,6 +120,48 @@ fill_content(sharer *s, PyObject *x, posh_handle o, layout_object *l)
 	return rc;
 }
 
+/* Is the order of the names that which they have in the heap: by slot, and
+ * what has none last?  1, 0, or -1. */
+static int
+in_order(heap_object *heap, posh_handle o, layout_object *l, PyObject *state)
+{
+	PyObject *name, *value;
+	Py_ssize_t at = 0;
+	posh_handle cls;
+	size_t count, last = 0, rank;
+	int rc;
+	CALL(rc, posh_instance_class(heap->h, o, &cls, &count));
+	if (rc < 0)
+		return error_set(posh_state, rc), -1;
+	while (PyDict_Next(state, &at, &name, &value)) {
+		int slot = layout_slot(l, heap, name, 0);
+		if (slot == -2)
+			return -1;
+		rank = slot < 0 || (size_t)slot > count ? count : (size_t)slot;
+		if (rank < last)
+			return 0;
+		last = rank;
+	}
+	return 1;
+}
+
+/* Write the order down where it is another. */
+static int
+fill_order(sharer *s, posh_handle o, layout_object *l, PyObject *state)
+{
+	PyObject *names;
+	int rc = l->cls->closed ? 1 : in_order(s->heap, o, l, state);
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	names = PySequence_Tuple(state);
+	rc = -1;
+	if (names && sharer_add(s, names) == ADDED &&
+	    instance_put(s->heap, o, l, posh_state->order_name, s->v) == 0)
+		rc = sharer_done(s, 0);
+	Py_XDECREF(names);
+	return rc;
+}
+
 static int
 fill_instance(sharer *s, PyObject *x, posh_handle o)
 {
@@ -140,6 +182,8 @@ fill_instance(sharer *s, PyObject *x, posh_handle o)
 		    sharer_done(s, 0) < 0)
 			break;
 	}
+	if (l && rc == 0)
+		rc = fill_order(s, o, l, state);
 	if (l && rc == 0 && l->cls->content)
 		rc = fill_content(s, x, o, l);
 	Py_XDECREF(state);

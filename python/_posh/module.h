@@ -117,6 +117,7 @@
 	X(PyTypeObject, InstanceSlowBase)                                      \
 	X(PyTypeObject, InstanceRebased)                                       \
 	X(PyObject, content_name)                                              \
+	X(PyObject, order_name)                                                \
 	X(PyTypeObject, Attribute)                                             \
 	X(PyTypeObject, Monitored)                                             \
 	X(PyObject, resolve_class)                                             \
