@@ -34,6 +34,7 @@ EXT_SOURCES = \
 	%D%/_posh/listslice.c \
 	%D%/_posh/listsort.c \
 	%D%/_posh/map.c \
+	%D%/_posh/missing.c \
 	%D%/_posh/module.c \
 	%D%/_posh/module.h \
 	%D%/_posh/monitor.c \

@@ -3,11 +3,13 @@
 what it says: what was wrong, with what, and what to do."""
 import collections
 import contextlib
+import copy
 import errno
 import gc
 import inspect
 import os
 import pickle
+import pprint
 import re
 import sys
 import tempfile
@@ -433,6 +435,7 @@ class ReferenceTest(ErrorsTest):
             sys.path.insert(0, directory)
             zoo = __import__(name)
             heap.root["ape"] = [1, zoo.Ape("Cheeta")]
+            getattr(zoo, "stock", len)(heap.root)
 
         heap = posh.Heap(self.path, max_size=SIZE)
         heap.root["plain"] = [1]
@@ -526,6 +529,49 @@ class ReferenceTest(ErrorsTest):
             names, ["Cheeta"] * len(self.POPS) + ["APE"] * len(self.POPS)
         )
         self.assertEqual(heap.check(), [])
+        heap.close()
+
+    def test_class_repr(self):
+        """a repr shows all else"""
+        heap, file, name = self.module(
+            "import collections, enum, types\n" + self.ZOO + "class Color(enum.Enum):\n"
+            "    RED = 1\n"
+            "def stock(root):\n"
+            "    a, b, c, d = (Ape(n) for n in 'abcd')\n"
+            "    root['dict'] = {1: a, 'k': 'v', 'in': [[b]]}\n"
+            "    root['deque'] = collections.deque([c, 2], 5)\n"
+            "    root['pair'] = [(1, d)]\n"
+            "    root['set'] = {Color.RED}\n"
+            "    root['color'] = [Color.RED, (2, Color.RED)]\n"
+            "    root['space'] = types.SimpleNamespace(k=a)\n"
+            "    root['order'] = collections.OrderedDict(k=a)\n"
+            "    root['default'] = collections.defaultdict(list, k=a)\n"
+        )
+        ape, color = (
+            f"<posh: class {name}.{what} not found>" for what in ("Ape", "Color")
+        )
+        shown = {
+            "ape": f"[1, {ape}]",
+            "dict": f"{{1: {ape}, 'k': 'v', 'in': [[{ape}]]}}",
+            "deque": f"deque([{ape}, 2], maxlen=5)",
+            "pair": f"[(1, {ape})]",
+            "set": f"{{{color}}}",
+            "color": f"[{color}, (2, {color})]",
+            "plain": "[1]",
+            "space": f"namespace(k={ape})",
+            "default": f"defaultdict(<class 'list'>, {{'k': {ape}}})",
+        }
+        root = heap.root
+        for key, text in shown.items():
+            with self.subTest(key):
+                self.assertEqual(repr(root[key]), text)
+        self.assertEqual(pprint.pformat(root["pair"]), shown["pair"])
+        self.assertIn(ape, repr(root["order"]))
+        self.assertIn(f"[1, {ape}]", str(root))
+        # Only a repr does so.
+        for f in (lambda x: x[:], list, posh.unshare, lambda x: x[1], copy.copy):
+            with self.assertRaises(posh.ClassNotFoundError):
+                f(root["ape"])
         heap.close()
 
     def test_class_not_shareable(self):

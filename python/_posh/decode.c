@@ -196,8 +196,8 @@ value_decode(heap_object *heap, const struct posh_value *v)
 	PyObject *x = decode(heap, v);
 
 	if (UNLIKELY(x && value_has_form(v)))
-		return form_revive(x);
-	return x;
+		x = form_revive(x);
+	return missing_instead(x);
 }
 
 void
@@ -246,15 +246,15 @@ wrap_objects(heap_object *heap, struct posh_value *v, size_t n, PyObject **out)
 
 	for (i = 0; i < n; i++) {
 		if (v[i].type == POSH_NEW) {
-			out[i] = form_revive(out[i]);
+			out[i] = missing_instead(form_revive(out[i]));
 			if (!out[i])
 				return -1;
 		}
 		if (v[i].type != POSH_OBJECT)
 			continue;
 		v[i].type = POSH_NONE;
-		out[i] = proxy_wrap(heap, v[i].object,
-				    (enum posh_kind)v[i].kind);
+		out[i] = missing_instead(proxy_wrap(heap, v[i].object,
+						    (enum posh_kind)v[i].kind));
 		if (!out[i])
 			return -1;
 	}

@@ -204,6 +204,8 @@ revive_items(unsigned form, PyObject *t)
 			x = Py_NewRef(Py_None);
 		} else {
 			x = form_revive(x);
+			if (form == POSH_FORM_PLAIN)
+				x = missing_instead(x);
 		}
 		if (!x)
 			return -1;

@@ -92,10 +92,11 @@ static PyMethodDef functions[] = {
 typedef int (*exec_function)(PyObject *module, module_state *state);
 
 static const exec_function execs[] = {
-	errors_exec,   values_exec,    form_exec,       heap_exec,
-	proxy_exec,    list_exec,      listiter_exec,   dict_exec,
-	dictiter_exec, dictviews_exec, deque_exec,      share_exec,
-	instance_exec, buffer_exec,    kindbuffer_exec, set_exec,
+	errors_exec, values_exec,   form_exec,      missing_exec,
+	heap_exec,   proxy_exec,    list_exec,      listiter_exec,
+	dict_exec,   dictiter_exec, dictviews_exec, deque_exec,
+	share_exec,  instance_exec, buffer_exec,    kindbuffer_exec,
+	set_exec,
 };
 
 static int

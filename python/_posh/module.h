@@ -67,6 +67,7 @@
 	X(PyTypeObject, DictItems)                                             \
 	X(PyTypeObject, SharedDeque)                                           \
 	X(PyTypeObject, Form)                                                  \
+	X(PyTypeObject, Missing)                                               \
 	X(PyTypeObject, DequeIterator)                                         \
 	X(PyTypeObject, DequeReverseIterator)
 
@@ -383,7 +384,12 @@ PyObject *proxy_deepcopy(PyObject *self, PyObject *memo);
 PyObject *proxy_class_getitem(PyObject *type, PyObject *item);
 void proxy_free_lists_clear(module_state *state);
 
-/* The repr of a plain snapshot; empty is that of an object within itself. */
+/* unshare(self), in which what was copied with the same memo before is not
+ * copied again (unshare.c). */
+PyObject *proxy_deepcopy(PyObject *self, PyObject *memo);
+
+/* The repr of a plain snapshot; empty is that of an object within itself.
+ * Elements whose class is not found are <posh: class m.C not found>. */
 PyObject *proxy_repr(PyObject *self, PyObject *(*snapshot)(proxy_object *p),
 		     const char *empty);
 
@@ -586,6 +592,13 @@ PyObject *value_decode_list(heap_object *heap, struct posh_value *v, size_t n);
  * in its place. */
 bool value_unknown(void);
 
+/* Have objects whose class is not found be replaced by what only has a repr,
+ * or not: in this thread, until the value that is returned is given back. */
+bool missing_show(bool yes);
+
+/* Return what decoding x gave, or what is shown instead. */
+PyObject *missing_instead(PyObject *x);
+
 /* Give back the holds that came with n values. */
 void value_drop_array(heap_object *heap, const struct posh_value *v, size_t n);
 
@@ -699,6 +712,7 @@ int buffer_exec(PyObject *module, module_state *state);
 int kindbuffer_exec(PyObject *module, module_state *state);
 int deque_exec(PyObject *module, module_state *state);
 int form_exec(PyObject *module, module_state *state);
+int missing_exec(PyObject *module, module_state *state);
 int set_exec(PyObject *module, module_state *state);
 int share_exec(PyObject *module, module_state *state);
 int instance_exec(PyObject *module, module_state *state);

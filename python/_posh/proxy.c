@@ -214,6 +214,12 @@ proxy_repr(PyObject *self, PyObject *(*snapshot)(proxy_object *p),
 	if (rc)
 		return rc > 0 ? PyUnicode_FromString(empty) : NULL;
 	plain = snapshot((proxy_object *)self);
+	if (!plain && value_unknown()) {
+		bool before = missing_show(true);
+
+		plain = snapshot((proxy_object *)self);
+		missing_show(before);
+	}
 	if (plain)
 		text = PyObject_Repr(plain);
 	Py_XDECREF(plain);

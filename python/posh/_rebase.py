@@ -208,6 +208,18 @@ class RebasedDefaultDict(RebasedDict):
     )
 
 
+def _shown(read):
+    """Return what read() does, for a repr: without what can't be read."""
+    try:
+        return read()
+    except _posh.ClassNotFoundError:
+        before = _posh._show_missing(True)
+        try:
+            return read()
+        finally:
+            _posh._show_missing(before)
+
+
 def _plain_ordered(x):
     """Return a plain OrderedDict of a mapping's items as of one moment."""
     return collections.OrderedDict(_content_of(x).copy())
@@ -258,8 +270,8 @@ class RebasedOrderedDict(RebasedDict):
     __hash__ = None
 
     def __repr__(self):
-        plain = collections.OrderedDict(_posh._content(self).copy())
-        text = repr(plain)
+        plain = _shown(_posh._content(self).copy)
+        text = repr(collections.OrderedDict(plain))
         return self.__class__.__name__ + text[len("OrderedDict") :]
 
     copy, __or__, __ror__ = _merging(
@@ -306,7 +318,7 @@ def _namespace_repr(x, name):
         return f"{name}(...)"
     _showing.add(key)
     try:
-        items = (f"{n}={v!r}" for n, v in vars(x).items())
+        items = (f"{n}={v!r}" for n, v in _shown(vars(x).copy).items())
         return f"{name}({', '.join(items)})"
     finally:
         _showing.remove(key)
