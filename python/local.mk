@@ -67,6 +67,7 @@ pkgpyexec_PYTHON = \
 	%D%/posh/_exception.py \
 	%D%/posh/_heap.py \
 	%D%/posh/_known.py \
+	%D%/posh/_library.py \
 	%D%/posh/_numpy.py \
 	%D%/posh/_policy.py \
 	%D%/posh/_process.py \

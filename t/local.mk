@@ -140,6 +140,7 @@ PYTHON_TESTS = \
 	%D%/pypolicy.py \
 	%D%/pyproc.py \
 	%D%/pyproperty.py \
+	%D%/pyprotocols.py \
 	%D%/pyrebase.py \
 	%D%/pyregister.py \
 	%D%/pyset.py \

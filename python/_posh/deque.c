@@ -577,14 +577,13 @@ deque_richcompare(PyObject *self, PyObject *other, int op)
 static PyObject *
 deque_add(PyObject *a, PyObject *b)
 {
-	PyObject *x = plain_deque(a), *y, *r = NULL;
+	PyObject *x = plain_deque(a), *y = x ? plain_deque(b) : NULL, *r = NULL;
 
-	if (!x && !PyErr_Occurred())
-		Py_RETURN_NOTIMPLEMENTED;
-	y = x ? plain_operand(posh_state, b) : NULL;
 	if (y)
 		r = x == a ? proxy_reflected_add(x, y)
 			   : PySequence_Concat(x, y);
+	else if (!PyErr_Occurred())
+		r = Py_NewRef(Py_NotImplemented);
 	Py_XDECREF(x);
 	Py_XDECREF(y);
 	return r;
@@ -593,7 +592,13 @@ deque_add(PyObject *a, PyObject *b)
 static PyObject *
 deque_concat(PyObject *self, PyObject *other)
 {
-	return deque_add(self, other);
+	PyObject *a = deque_snapshot((proxy_object *)self);
+	PyObject *b = a ? plain_operand(posh_state, other) : NULL;
+	PyObject *r = b ? PySequence_Concat(a, b) : NULL;
+
+	Py_XDECREF(a);
+	Py_XDECREF(b);
+	return r;
 }
 
 static PyObject *
@@ -1050,7 +1055,7 @@ static PyType_Slot slots[] = {
 	{0, NULL}};
 
 static PyType_Spec spec = {
-	.name = "posh.SharedDeque",
+	.name = "posh.deque",
 	.basicsize = sizeof(proxy_object),
 	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_SEQUENCE,
 	.slots = slots,

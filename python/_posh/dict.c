@@ -717,7 +717,7 @@ static PyType_Slot slots[] = {
 	{0, NULL}};
 
 static PyType_Spec spec = {
-	.name = "posh.SharedDict",
+	.name = "posh.dict",
 	.basicsize = sizeof(proxy_object),
 	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_MAPPING,
 	.slots = slots,

@@ -557,7 +557,7 @@ static PyType_Slot slots[] = {
 	{0, NULL}};
 
 static PyType_Spec spec = {
-	.name = "posh.SharedList",
+	.name = "posh.list",
 	.basicsize = sizeof(proxy_object),
 	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_SEQUENCE,
 	.slots = slots,

@@ -74,7 +74,6 @@
 /* Hooks, set from Python by _posh._set_hooks(name=callable, ...).
  *   default_heap()   -> the heap for what is made without naming one
  *   reduce(proxy)    -> what __reduce_ex__ returns (a ticket)
- *   unshare(proxy)   -> a deep private copy, for __deepcopy__
  *   adopt(type)      makes a class shareable if it needs no declaration
  *   refresh(type)    brings the copy of a class up to date
  *   plain_content(x, builtin), fill_plain(x, builtin, content)
@@ -86,7 +85,6 @@
 #define STATE_HOOKS(X)                                                         \
 	X(PyObject, default_heap)                                              \
 	X(PyObject, reduce)                                                    \
-	X(PyObject, unshare)                                                   \
 	X(PyObject, adopt)                                                     \
 	X(PyObject, refresh)                                                   \
 	X(PyObject, plain_content)                                             \
@@ -111,6 +109,7 @@
 
 /* What share.c and instance.c keep: append here. */
 #define STATE_SHARING(X)                                                       \
+	X(PyTypeObject, Copies)                                                \
 	X(PyTypeObject, InstanceRef)                                           \
 	X(PyTypeObject, InstanceClass)                                         \
 	X(PyTypeObject, InstanceLayout)                                        \
@@ -380,7 +379,6 @@ PyObject *proxy_create(PyTypeObject *type, PyObject *arg, enum posh_kind kind);
 extern PyMemberDef proxy_members[];
 void proxy_dealloc(PyObject *self);
 PyObject *proxy_reduce_ex(PyObject *self, PyObject *protocol);
-PyObject *proxy_deepcopy(PyObject *self, PyObject *memo);
 PyObject *proxy_class_getitem(PyObject *type, PyObject *item);
 void proxy_free_lists_clear(module_state *state);
 

@@ -290,18 +290,6 @@ proxy_reduce_ex(PyObject *self, PyObject *Py_UNUSED(protocol))
 }
 
 PyObject *
-proxy_deepcopy(PyObject *self, PyObject *Py_UNUSED(memo))
-{
-	module_state *st = posh_state;
-
-	if (!st->unshare) {
-		PyErr_SetString(st->Error, "the posh package is not loaded");
-		return NULL;
-	}
-	return PyObject_CallOneArg(st->unshare, self);
-}
-
-PyObject *
 proxy_class_getitem(PyObject *type, PyObject *item)
 {
 	return Py_GenericAlias(type, item);

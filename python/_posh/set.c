@@ -290,7 +290,7 @@ static PyType_Slot slots[] = {
 	{0, NULL}};
 
 static PyType_Spec spec = {
-	.name = "posh.SharedSet",
+	.name = "posh.set",
 	.basicsize = sizeof(proxy_object),
 	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
 	.slots = slots,

@@ -300,14 +300,16 @@ enum outcome sharer_refuse(sharer *s, PyObject *x, const char *why);
 int sharer_note(sharer *s, PyObject *x, posh_handle o, PyObject *p);
 
 /* A private copy that is being made; shallow: of one object. */
+typedef struct copies copies_object;
 typedef struct copier {
 	heap_object *heap;
-	struct map map; /* handle -> copy, a strong reference */
+	copies_object *copies; /* all that were made */
 	struct copy_task *task;
 	size_t tasks, room;
 	PyObject *late;     /* list of (dict, keys and values by turns) */
 	PyObject *contents; /* list of (object, builtin, its content) */
 	bool shallow;
+	bool keeps; /* are the copies there for another copy()? */
 } copier;
 
 /* Return a list of n copies, or one copy; consumes the holds. */

@@ -7,8 +7,19 @@
  * last, when they can be hashed.
  *
  * A shallow copy is the same with one object and proxies for the rest.
+ *
+ * copy.deepcopy() may come to several proxies: what it gives all of them, its
+ * memo, has the copies that were made.  They hold the objects that they are
+ * copies of: another object at such an address would be taken for it.
  */
 #include "sharing.h"
+
+struct copies {
+	PyObject_HEAD heap_object *heap; /* strong */
+	struct map map;                  /* handle -> copy, strong references */
+	posh_handle *held;
+	size_t count, room;
+};
 
 struct copy_task {
 	posh_handle o; /* owns a hold */
@@ -39,7 +50,7 @@ task_add(copier *c, posh_handle o, enum posh_kind kind, PyObject *copy)
 static PyObject *
 copy_of(copier *c, posh_handle o, enum posh_kind kind)
 {
-	struct map_entry *e = map_find(&c->map, o.off);
+	struct map_entry *e = map_find(&c->copies->map, o.off);
 	const struct kind *table;
 	PyObject *copy;
 	if (e) {
@@ -48,7 +59,7 @@ copy_of(copier *c, posh_handle o, enum posh_kind kind)
 	}
 	table = kind_table(kind);
 	copy = table ? table->empty(c, o) : error_set(posh_state, -EUCLEAN);
-	e = copy ? map_add(&c->map, o.off) : NULL;
+	e = copy ? map_add(&c->copies->map, o.off) : NULL;
 	if (e)
 		e->value = (uint64_t)(uintptr_t)copy;
 	else
@@ -137,9 +148,29 @@ copier_late(copier *c, PyObject *dict, PyObject *items)
 	return rc;
 }
 
-/*
- * The whole.
- */
+/* Take over a hold, or give it back. */
+static int
+keep(copier *c, posh_handle o)
+{
+	copies_object *m = c->copies;
+	if (!c->keeps) {
+		heap_drop(c->heap, o);
+		return 0;
+	}
+	if (m->count == m->room) {
+		size_t room = m->room ? 2 * m->room : 16;
+		posh_handle *held = PyMem_Realloc(m->held, room * sizeof(o));
+		if (!held) {
+			heap_drop(c->heap, o);
+			PyErr_NoMemory();
+			return -1;
+		}
+		m->held = held;
+		m->room = room;
+	}
+	m->held[m->count++] = o;
+	return 0;
+}
 
 static int
 fill_all(copier *c)
@@ -149,7 +180,8 @@ fill_all(copier *c)
 		struct copy_task t = c->task[--c->tasks];
 		if (rc == 0)
 			rc = kind_table(t.kind)->refill(c, t.o, t.copy);
-		heap_drop(c->heap, t.o);
+		if (keep(c, t.o) < 0)
+			rc = -1;
 	}
 	for (Py_ssize_t i = 0; rc == 0 && i < PyList_GET_SIZE(c->late); i++) {
 		PyObject *pair = PyList_GET_ITEM(c->late, i);
@@ -167,20 +199,74 @@ fill_all(copier *c)
 	return rc;
 }
 
-static void
-copier_fini(copier *c)
+/*
+ * What copies there are.
+ */
+
+static copies_object *
+copies_new(heap_object *heap)
 {
-	for (size_t i = 0; i <= c->map.mask; i++)
-		if (c->map.entry[i].key)
-			Py_DECREF((PyObject *)(uintptr_t)c->map.entry[i].value);
-	map_fini(&c->map);
-	PyMem_Free(c->task);
-	Py_XDECREF(c->late);
-	Py_XDECREF(c->contents);
+	copies_object *m = PyObject_New(copies_object, posh_state->Copies);
+	if (!m)
+		return NULL;
+	Py_INCREF(heap);
+	m->heap = heap;
+	map_init(&m->map);
+	m->held = NULL;
+	m->count = m->room = 0;
+	return m;
 }
 
+static void
+copies_dealloc(PyObject *op)
+{
+	copies_object *m = (copies_object *)op;
+	PyTypeObject *tp = Py_TYPE(op);
+	for (size_t i = 0; i <= m->map.mask; i++)
+		if (m->map.entry[i].key)
+			Py_DECREF((PyObject *)(uintptr_t)m->map.entry[i].value);
+	map_fini(&m->map);
+	for (size_t i = 0; i < m->count; i++)
+		heap_drop(m->heap, m->held[i]);
+	PyMem_Free(m->held);
+	Py_DECREF(m->heap);
+	PyObject_Free(op);
+	Py_DECREF(tp);
+}
+
+/* Return those of a heap in the memo of a deepcopy(), a new reference: under
+ * the heap, for all other keys are ints. */
+static copies_object *
+copies_in(PyObject *memo, heap_object *heap)
+{
+	PyObject *m = PyDict_GetItemWithError(memo, (PyObject *)heap);
+	if (m && Py_TYPE(m) == posh_state->Copies)
+		return (copies_object *)Py_NewRef(m);
+	m = PyErr_Occurred() ? NULL : (PyObject *)copies_new(heap);
+	if (m && PyDict_SetItem(memo, (PyObject *)heap, m) < 0)
+		Py_CLEAR(m);
+	return (copies_object *)m;
+}
+
+/* Some may not be filled. */
+static void
+forget(PyObject *memo, heap_object *heap)
+{
+	PyObject *type, *value, *tb;
+	PyErr_Fetch(&type, &value, &tb);
+	if (PyDict_DelItem(memo, (PyObject *)heap) < 0)
+		PyErr_Clear();
+	PyErr_Restore(type, value, tb);
+}
+
+/*
+ * The whole.
+ */
+
+/* memo: a dict, or NULL. */
 static PyObject *
-copy_proxy(heap_object *heap, posh_handle o, enum posh_kind kind, bool shallow)
+copy_proxy(heap_object *heap, posh_handle o, enum posh_kind kind, bool shallow,
+	   PyObject *memo)
 {
 	copier c;
 	PyObject *r = NULL;
@@ -188,17 +274,25 @@ copy_proxy(heap_object *heap, posh_handle o, enum posh_kind kind, bool shallow)
 	memset(&c, 0, sizeof(c));
 	c.heap = heap;
 	c.shallow = shallow;
-	map_init(&c.map);
-	c.late = PyList_New(0);
+	c.keeps = memo != NULL;
+	c.copies = memo ? copies_in(memo, heap) : copies_new(heap);
+	c.late = c.copies ? PyList_New(0) : NULL;
 	c.contents = c.late ? PyList_New(0) : NULL;
-	CALL(rc, posh_object_hold(heap->h, o));
-	if (rc < 0)
-		error_set(posh_state, rc);
-	else if (c.contents)
-		r = copy_of(&c, o, kind);
-	if (fill_all(&c) < 0)
-		Py_CLEAR(r);
-	copier_fini(&c);
+	if (c.contents) {
+		CALL(rc, posh_object_hold(heap->h, o));
+		if (rc < 0)
+			error_set(posh_state, rc);
+		else
+			r = copy_of(&c, o, kind);
+		if (fill_all(&c) < 0)
+			Py_CLEAR(r);
+	}
+	if (!r && memo)
+		forget(memo, heap);
+	PyMem_Free(c.task);
+	Py_XDECREF(c.late);
+	Py_XDECREF(c.contents);
+	Py_XDECREF(c.copies);
 	return r;
 }
 
@@ -258,7 +352,7 @@ unshare_function(PyObject *Py_UNUSED(module), PyObject *x)
 	posh_handle o;
 	enum posh_kind kind = proxy_check(posh_state, x, &heap, &o);
 	if (kind != POSH_KIND_NONE)
-		return copy_proxy(heap, o, kind, false);
+		return copy_proxy(heap, o, kind, false, NULL);
 	if (PyTuple_CheckExact(x))
 		return copy_tuple(x);
 	if (form_known(x))
@@ -279,17 +373,55 @@ shallow(PyObject *Py_UNUSED(module), PyObject *x)
 	enum posh_kind kind = proxy_check(posh_state, x, &heap, &o);
 	if (kind == POSH_KIND_NONE)
 		return Py_NewRef(x);
-	return copy_proxy(heap, o, kind, true);
+	return copy_proxy(heap, o, kind, true, NULL);
+}
+
+PyObject *
+proxy_deepcopy(PyObject *self, PyObject *memo)
+{
+	heap_object *heap;
+	posh_handle o;
+	enum posh_kind kind = proxy_check(posh_state, self, &heap, &o);
+	if (kind == POSH_KIND_NONE)
+		return Py_NewRef(self);
+	return copy_proxy(heap, o, kind, false,
+			  PyDict_Check(memo) ? memo : NULL);
+}
+
+PyDoc_STRVAR(deepcopy_doc,
+	     "_deepcopy(x, memo)\n--\n\n"
+	     "Return unshare(x); what was copied with that memo before is not\n"
+	     "copied again.");
+
+static PyObject *
+deepcopy(PyObject *Py_UNUSED(module), PyObject *args)
+{
+	PyObject *x, *memo;
+	if (!PyArg_ParseTuple(args, "OO:_deepcopy", &x, &memo))
+		return NULL;
+	return proxy_deepcopy(x, memo);
 }
 
 static PyMethodDef unshare_functions[] = {
 	{"unshare", unshare_function, METH_O, unshare_doc},
 	{"_copy", shallow, METH_O, shallow_doc},
+	{"_deepcopy", deepcopy, METH_VARARGS, deepcopy_doc},
 	{NULL, NULL, 0, NULL}};
+
+static PyType_Slot copies_slots[] = {{Py_tp_dealloc, copies_dealloc},
+				     {0, NULL}};
+
+static PyType_Spec copies_spec = {
+	.name = "posh._posh.Copies",
+	.basicsize = sizeof(copies_object),
+	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+	.slots = copies_slots,
+};
 
 int
 unshare_exec(PyObject *module, module_state *state)
 {
-	(void)state;
+	if (type_add(module, &copies_spec, &state->Copies) < 0)
+		return -1;
 	return PyModule_AddFunctions(module, unshare_functions);
 }

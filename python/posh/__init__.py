@@ -60,6 +60,7 @@ from ._process import (
     waitpid,
 )
 from ._ticket import transit_timeout
+from . import _library
 
 error = Error  # the name of old
 array = SharedArray

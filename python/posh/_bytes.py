@@ -158,8 +158,8 @@ class _Bytes(_posh.Buffer):
     __rmul__ = __mul__
 
     def __iadd__(self, other):
-        probe = self._plain(b"")
-        probe += self._operand(other)
+        # Not +=, which would ask the other one's __radd__ first.
+        probe = self._plain(b"").__iadd__(self._operand(other))
         self._add(probe.tobytes() if self._array else probe)
         return self
 
@@ -333,10 +333,6 @@ class SharedArray(_Bytes):
 
     def __getstate__(self):
         return None
-
-    def __deepcopy__(self, memo):
-        """Return a private copy."""
-        return self._plain()
 
     __class_getitem__ = classmethod(types.GenericAlias)
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import collections
 import collections.abc
+import dataclasses
 import dis
 import importlib
 import inspect
@@ -439,11 +440,33 @@ def _namespace(tp, synch, source):
     ):
         if not _defines(tp, name):
             namespace[name] = copy
+    if _is_frozen(tp):
+        namespace["__setattr__"] = _frozen_set
+        namespace["__delattr__"] = _frozen_delete
     if tp.__dir__ is object.__dir__ and _has_dict(tp):
         namespace["__dir__"] = _dir
     if _has_dict(tp):
         namespace["__dict__"] = property(_get_dict, _set_dict)
     return namespace
+
+
+def _is_frozen(tp):
+    """Is it a frozen dataclass, whose __setattr__ asks if `type(self) is cls`,
+    which is not so for a proxy?"""
+    f = vars(tp).get("__setattr__")
+    params = vars(tp).get("__dataclass_params__")
+    if type(f) is not types.FunctionType or not (params and params.frozen):
+        return False
+    cells = dict(zip(f.__code__.co_freevars, f.__closure__ or ()))
+    return "cls" in cells and cells["cls"].cell_contents is tp
+
+
+def _frozen_set(self, name, value):
+    raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
+
+
+def _frozen_delete(self, name):
+    raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
 
 
 def _dir(self):
@@ -461,7 +484,7 @@ def _posh_copy(self):
 
 
 def _posh_deepcopy(self, memo):
-    return _posh.unshare(self)
+    return _posh._deepcopy(self, memo)
 
 
 def _floor(tp):

@@ -79,15 +79,15 @@ class SharedNdarray(np.ndarray):
     are private arrays.
     """
 
-    _posh_memory = None
+    __slots__ = ("_posh_memory",)
 
     def __setattr__(self, name, value):
         super().__setattr__(name, value)
-        memory = self._posh_memory
+        memory = getattr(self, "_posh_memory", None)
         if memory is not None and name in ("shape", "dtype", "strides"):
             # Another array than the one that is in the heap.
             memory._view = None
-            self.__dict__.pop("_posh_memory", None)
+            del self._posh_memory
 
     def __array_wrap__(self, array, *args):
         array = super().__array_wrap__(array, *args)
@@ -104,7 +104,7 @@ class SharedNdarray(np.ndarray):
         memory = _memory_of(self)
         if memory is None:
             return self.view(np.ndarray).__reduce_ex__(protocol)
-        if self._posh_memory is not None:
+        if hasattr(self, "_posh_memory"):
             return reduce_proxy(self)
         return reduce_proxy(_posh.share(self, _posh._heap_of(memory)))
 
@@ -112,6 +112,8 @@ class SharedNdarray(np.ndarray):
         return self.view(np.ndarray).copy(order="K")
 
     def __deepcopy__(self, memo):
+        if hasattr(self, "_posh_memory"):
+            return _posh._deepcopy(self, memo)
         return self.view(np.ndarray).copy(order="K")
 
     def copy(self, order="C"):

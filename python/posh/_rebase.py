@@ -59,7 +59,7 @@ _LOCKING = {"remove", "sort"}
 
 def _content_of(x):
     """Return the content of what is shared and re-based, else x itself."""
-    return _posh._content(x) if isinstance(x, _Replacement) else x
+    return _posh._content(x) if isinstance(x, _Container) else x
 
 
 #
@@ -76,6 +76,12 @@ class _Replacement:
         return object.__new__(cls)
 
     __class_getitem__ = classmethod(types.GenericAlias)
+
+
+class _Container(_Replacement):
+    """The same of builtins whose objects have a content."""
+
+    __slots__ = ()
 
 
 def _forwarder(method):
@@ -114,7 +120,7 @@ def _forwarding(name, shared):
         namespace[method] = f and _forwarder(f)
         if method in _LOCKING:
             namespace[method] = _locking(namespace[method])
-    return type(name, (_Replacement,), namespace)
+    return type(name, (_Container,), namespace)
 
 
 class RebasedList(_forwarding("RebasedList", _posh.SharedList)):
@@ -147,6 +153,26 @@ class RebasedDict(_forwarding("RebasedDict", _posh.SharedDict)):
             raise KeyError(key)
         return missing(self, key)
 
+    # `dict | dict` is a dict, whatever class both are of.
+
+    def __or__(self, other):
+        if not isinstance(other, dict):
+            return NotImplemented
+        new = _posh._content(self).copy()
+        new.update(other)
+        return new
+
+    def __ror__(self, other):
+        if not isinstance(other, dict):
+            return NotImplemented
+        if _posh.is_shared(other):
+            return super().__ror__(other)
+        plain = _posh._copy(self)
+        result = type(other).__or__(other, plain)
+        if result is NotImplemented:
+            result = dict.__ror__(plain, other)
+        return result
+
     @classmethod
     def fromkeys(cls, iterable, value=None):
         d = cls()
@@ -172,6 +198,14 @@ def _merging(like):
     def __ror__(self, other):
         if not isinstance(other, dict):
             return NotImplemented
+        first = self.__class__ is type(other) or not isinstance(
+            self, type(other)
+        )
+        if first and not _posh.is_shared(other):
+            # It was asked first, refused a proxy, and would take a dict.
+            result = type(other).__or__(other, _posh._copy(self))
+            if result is not NotImplemented:
+                return result
         new = like(self, other)
         new.update(self)
         return new
@@ -366,6 +400,15 @@ class RebasedDeque(_forwarding("RebasedDeque", _posh.SharedDeque)):
         return new
 
     __rmul__ = __mul__
+
+    def __radd__(self, other):
+        # As with list.
+        if type(other) is collections.deque and _posh._is_in_place(
+            sys._getframe(1)
+        ):
+            other.extend(self)
+            return other
+        return super().__radd__(other)
 
 
 class RebasedSet(_forwarding("RebasedSet", _posh.SharedSet)):
@@ -571,6 +614,22 @@ def _comparing(f, name, builtin):
     return compare
 
 
+def _uniting(f):
+    """Return an __or__ that asks dict as _comparing() does."""
+
+    @functools.wraps(f)
+    def unite(self, other):
+        result = f(self, other)
+        if result is not NotImplemented or not isinstance(other, dict):
+            return result
+        asked = other.__class__.__ror__
+        if not isinstance(asked, types.WrapperDescriptorType):
+            return result
+        return asked(_posh._copy(other), _posh._copy(self))
+
+    return unite
+
+
 class Rebased:
     """The copies of a class and of its bases, each one of which changes with
     its original."""
@@ -621,6 +680,8 @@ class Rebased:
         new = _rebound(value, self._copies)
         if name in _REFLECTED and type(new) is types.FunctionType:
             new = _comparing(new, name, builtin)
+        elif name == "__or__" and issubclass(builtin, dict):
+            new = _uniting(new)
         type.__setattr__(copy, name, new)
 
 

@@ -132,4 +132,4 @@ def _claim(heap_id, heap_name, number):
     return x
 
 
-_posh._set_hooks(reduce=reduce_proxy, unshare=_posh.unshare)
+_posh._set_hooks(reduce=reduce_proxy)
