@@ -312,6 +312,20 @@ class ErrorsTest(unittest.TestCase):
             )
 
 
+class TestingTest(unittest.TestCase):
+    def test_names(self):
+        """each test that doc/testing.md names in its table is there"""
+        with open(os.path.join(os.path.dirname(DOC), "testing.md")) as f:
+            text = f.read()
+        rows = re.findall(r"(?m)^\| [^|]* \| (`t/py[^|]*) \|$", text)
+        self.assertGreater(len(rows), 15)
+        for file, names in re.findall(r"`t/(\w+\.py)`([\w ,]*)", ",".join(rows)):
+            with open(os.path.join(os.path.dirname(__file__), file)) as f:
+                source = f.read()
+            for name in re.findall(r"\w+", names):
+                self.assertIn(f"\nclass {name}(", source, file)
+
+
 class TextTest(unittest.TestCase):
     def test_code(self):
         """every code block runs"""

@@ -20,6 +20,14 @@ import unittest
 
 import posh
 
+try:
+    import _interpreters as interpreters
+except ImportError:
+    try:
+        import _xxsubinterpreters as interpreters
+    except ImportError:
+        interpreters = None
+
 SIZE = 1 << 26
 
 #: Each error and the builtin that a caller would catch.
@@ -597,6 +605,30 @@ class ReferenceTest(ErrorsTest):
         self.assertIsInstance(caught.exception.__cause__, ZeroDivisionError)
         self.assertEqual(heap.root["plain"], [1])
         heap.close()
+
+
+class InterpreterTest(unittest.TestCase):
+    PROGRAM = """
+try:
+    import posh
+except ImportError as e:
+    text = str(e)
+else:
+    text = "imported"
+import os
+os.write({}, text.encode())
+"""
+
+    @unittest.skipUnless(interpreters, "no subinterpreters")
+    def test_refused(self):
+        """another interpreter of the process gets an ImportError"""
+        out, end = os.pipe()
+        self.addCleanup(os.close, out)
+        other = interpreters.create()
+        interpreters.run_string(other, self.PROGRAM.format(end))
+        interpreters.destroy(other)
+        os.close(end)
+        self.assertIn("subinterpreters", os.read(out, 1000).decode())
 
 
 class ArgumentsTest(ErrorsTest):

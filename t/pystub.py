@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The declared types are those that are there, and all that is public has a
 docstring."""
+import array
 import ast
 import collections
 import inspect
 import os
+import typing
 import unittest
 
 import posh
@@ -62,12 +64,34 @@ class StubTest(unittest.TestCase):
     def test_as_builtin(self):
         """proxies have every method of their builtin"""
         for shared, builtin in (
-            (_posh.SharedList, list),
-            (_posh.SharedDict, dict),
-            (_posh.SharedDeque, collections.deque),
+            (posh.list, list),
+            (posh.dict, dict),
+            (posh.set, set),
+            (posh.deque, collections.deque),
+            (posh.bytearray, bytearray),
+            (posh.array, array.array),
         ):
-            for name in vars(builtin):
+            self.assertEqual(shared.__name__, builtin.__name__)
+            for name in vars(builtin).keys() - {"__alloc__"}:
                 self.assertTrue(hasattr(shared, name), name)
+
+    def test_generics(self):
+        """they are generic where their builtin is, and can be called then"""
+        for shared, args in (
+            (posh.list, [1]),
+            (posh.nslist, [1]),
+            (posh.dict, {"a": 1}),
+            (posh.set, {1}),
+            (posh.deque, [1]),
+        ):
+            alias = shared[int]
+            self.assertIs(typing.get_origin(alias), shared)
+            self.assertEqual(typing.get_args(alias), (int,))
+            self.assertIs(type(alias(args)), shared)
+            self.assertEqual(shared[int, ...].__args__, (int, ...))
+        self.assertIs(typing.get_origin(posh.array[int]), posh.array)
+        with self.assertRaises(TypeError):
+            posh.bytearray[int]
 
     def test_signatures(self):
         """functions take what the stub says"""
