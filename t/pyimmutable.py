@@ -127,7 +127,127 @@ class Folded(str):
 
 
 class Derived(Decimal):
+    """These derive from types of the standard library."""
+
+    def _never(self, *args):
+        raise ZeroDivisionError
+
+    def __new__(cls, *args):
+        if not args:
+            raise ZeroDivisionError
+        return super().__new__(cls, *args)
+
+    __init__ = __str__ = __setattr__ = __reduce__ = as_tuple = _never
+
+
+class Half(Fraction):
+    __slots__ = ("unit", "unset")
+
+    numerator = denominator = property(Derived._never)
+
+
+class Identity(uuid.UUID):
+    __str__ = __int__ = Derived._never
+
+
+class Birthday(datetime.date):
+    toordinal = __reduce_ex__ = Derived._never
+
+
+class Instant(datetime.datetime):
+    """With arguments of its own."""
+
+    def __new__(cls):
+        raise ZeroDivisionError
+
+    replace = utcoffset = __reduce__ = __reduce_ex__ = Derived._never
+
+
+class Clock(datetime.time):
     pass
+
+
+class Duration(datetime.timedelta):
+    total_seconds = __reduce__ = Derived._never
+
+
+class File(type(pathlib.Path())):
+    __str__ = __fspath__ = Derived._never
+
+
+class Drive(pathlib.PureWindowsPath):
+    pass
+
+
+class SameDay(datetime.date):
+    """Compares in another way: opaque."""
+
+    def __eq__(self, other):
+        return isinstance(other, datetime.date) and self.day == other.day
+
+    def __hash__(self):
+        return hash(self.day)
+
+
+class Letters(frozenset):
+    pass
+
+
+if sys.version_info >= (3, 12):
+
+    class AnyPath(pathlib.Path):
+        pass
+
+    class AnyPurePath(pathlib.PurePath):
+        pass
+
+
+def base_of(x):
+    """Return what of the standard library an object's class derives from."""
+    return next(c for c in type(x).__mro__ if c.__module__ != __name__)
+
+
+def derived():
+    """Yield objects of these, with and without attributes."""
+    for tp, args in (
+        (Derived, ("1.50",)), (Derived, ("sNaN12",)), (Identity, (None,)),
+        (Birthday, (2020, 2, 29)), (Clock, (1, 2, 3, 4)),
+        (Instant, (2020, 10, 25, 2, 30, 1, 2, BERLIN)), (Duration, (1, 2, 3)),
+        (Drive, ("C:/Dir",)), (SameDay, (2020, 2, 29)), (Letters, ("a",)),
+        (File, ("/a/b c",)),
+    ):  # fmt: skip
+        base = tp.__mro__[1]
+        for attributes in ({}, {"a": 1, "b": (Decimal(1), Color.RED)}):
+            if base is uuid.UUID:
+                x = object.__new__(tp)
+                object.__setattr__(x, "int", 1 << 99)
+                object.__setattr__(x, "is_safe", uuid.SafeUUID.safe)
+            else:
+                x = base.__new__(tp, *args)
+                if base.__init__ is not object.__init__:
+                    base.__init__(x, *args)
+            x.__dict__.update(attributes)
+            yield x
+    yield Half(1, 2)
+    x = Half(1, 3)
+    x.unit = "m"
+    yield x
+
+
+def state_of(x):
+    """Return all that there is of such an object."""
+    base = base_of(x)
+    attributes = dict(getattr(x, "__dict__", {}), unit=getattr(x, "unit", 0))
+    if base is uuid.UUID:
+        return base.int.__get__(x), base.is_safe.__get__(x), attributes
+    if base is Fraction:
+        return Fraction.__repr__(posh._known._COPY[base](base, x)), attributes
+    if issubclass(base, pathlib.PurePath):
+        return base.__str__(x), attributes
+    if issubclass(base, (datetime.date, datetime.time, datetime.timedelta)):
+        x = posh._known._COPY[base](base, x)
+        return x.__reduce_ex__(4), attributes
+    return base.__repr__(x), attributes
 
 
 def function():
@@ -423,6 +543,47 @@ class DefaultDictTest(unittest.TestCase):
 
 
 class RefusedTest(unittest.TestCase):
+    def test_derived(self):
+        """what derives from them is of its class, and none of its code runs"""
+        values = list(derived())
+        p = posh.share(values)
+        self.assertEqual(len(p), 24)
+        for x, y in zip(values, p):
+            self.assertIs(type(y), type(x))
+            self.assertEqual(state_of(y), state_of(x))
+        x = Letters("ab")
+        x.a = [1]
+        p = posh.share([x])
+        p[0].a.append(2)
+        self.assertEqual((p[0], p[0].a), (x, [1, 2]))
+        u = posh.unshare(p)[0]
+        self.assertEqual((type(u), u, u.a), (Letters, x, [1, 2]))
+
+    def test_derived_keys(self):
+        """they are found as what they derive from, and the other way round"""
+        for x in derived():
+            if isinstance(x, Derived) and x.is_nan() or isinstance(x, SameDay):
+                continue
+            base = base_of(x)
+            plain = posh._known._COPY[base](base, x)
+            self.assertIs(type(plain), base)
+            for a, b in ((x, x), (x, plain), (plain, x)):
+                self.assertEqual(posh.dict({a: 1})[b], 1, type(x))
+        d = posh.dict({SameDay(2020, 2, 29): 1})
+        self.assertEqual(d[SameDay(2000, 1, 29)], 1)
+        self.assertNotIn(SameDay(2020, 2, 28), d)
+
+    @unittest.skipIf(sys.version_info < (3, 12), "Path has no such classes")
+    def test_paths(self):
+        """from 3.12 on, classes may derive from Path itself"""
+        for tp in (AnyPath, AnyPurePath):
+            x = tp("/a/b")
+            x.a = 1
+            y = posh.share([x])[0]
+            self.assertIs(type(y), tp)
+            self.assertEqual((y, y.a, str(y / "c")), (x, 1, "/a/b/c"))
+            self.assertEqual(posh.dict({y: 1})[x], 1)
+
     def test_refused(self):
         """what can't be found again says so"""
 
@@ -433,7 +594,6 @@ class RefusedTest(unittest.TestCase):
             (lambda: 1, ("'function'", "'RefusedTest", "top of a module")),
             ([].append, ("'builtin_function_or_method'",)),
             (Local, ("'type'", "top of a module")),
-            (Derived(1), ("'Derived'", "register_value(Derived")),
             (array, ("'module'",)),
         ):
             with self.assertRaises(posh.NotShareableError) as caught:

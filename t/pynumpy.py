@@ -222,6 +222,33 @@ class ArrayTest(unittest.TestCase):
         self.assertLess(heap.stats().live_bytes, before - 700000)
         self.assertEqual(heap.check(), [])
 
+    def test_scalars(self):
+        """what arrays have in them comes back as it was, and is a key"""
+        types = set(np.sctypeDict.values()) - {np.object_, np.void}
+        values = [tp("7" if issubclass(tp, (str, bytes)) else 1)
+                  for tp in types - {np.datetime64, np.timedelta64, np.bytes_}]
+        values += [np.bytes_(b"x"), np.float32(0.1), np.float64("nan"),
+                   np.datetime64("2001-01-01T12:00", "m"),
+                   np.timedelta64(5, "ns"), np.timedelta64("NaT"),
+                   np.arange(3.0).mean(), np.int8(-1), np.uint64(2**64 - 1)]
+        p = posh.share(values)
+        d = posh.dict()
+        for i, x in enumerate(values):
+            self.assertIs(type(p[i]), type(x))
+            self.assertEqual((p[i].dtype, repr(p[i])), (x.dtype, repr(x)))
+            d[x] = i
+            self.assertEqual(d[x], i)
+        self.assertEqual(posh.dict({np.float64(1.5): 1})[1.5], 1)
+        self.assertEqual(posh.dict({7: 1})[np.int16(7)], 1)
+        pid = posh.forkcall(p.append, p[0])
+        self.assertEqual(posh.waitall([pid]), {pid: 0})
+
+        class Mine(np.float64):
+            pass
+
+        with self.assertRaises(posh.NotShareableError):
+            posh.share([Mine(1)])
+
     def test_random(self):
         """random views of views are those of the private twin"""
         seed = random.randrange(1 << 30)

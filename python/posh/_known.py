@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import _exception, _posh
+from ._builtin import IMMUTABLE
 from ._posh import FORM_LIKE, FORM_TYPED, Form
 from ._values import (
     add,
@@ -127,6 +128,39 @@ builders["builtins:type"] = find
 
 
 #
+# Types that others may derive from.
+#
+
+
+def _slot(base, name, x):
+    """Return what is in a slot of an object, whatever its class says."""
+    return vars(base)[name].__get__(x)
+
+
+def _reduced(base):
+    """Return a copy for _COPY, by what base's own pickles have."""
+    if "__reduce_ex__" in vars(base):
+        return lambda tp, x: base.__new__(tp, *base.__reduce_ex__(x, 4)[1])
+    return lambda tp, x: base.__new__(tp, *base.__reduce__(x)[1])
+
+
+#: type -> copy(tp, x), which returns an object of tp, this type or a class that
+#: derives from it, with the value of x, another one, and calls nothing of
+#: either class.  Attributes are another matter.
+_COPY: dict[type, Callable[[Any, Any], Any]] = {
+    int: lambda tp, x: int.__new__(tp, int.__int__(x)),
+    str: lambda tp, x: str.__new__(tp, str.__str__(x)),
+    float: lambda tp, x: float.__new__(tp, float.__float__(x)),
+    complex: lambda tp, x: complex.__new__(tp, complex.__pos__(x)),
+    bytes: lambda tp, x: bytes.__new__(tp, bytes.__getitem__(x, slice(None))),
+    tuple: lambda tp, x: tuple.__new__(tp, tuple.__getitem__(x, slice(None))),
+    frozenset: lambda tp, x: frozenset.__new__(tp, frozenset.__iter__(x)),
+}
+_BUILTIN = frozenset(_COPY)
+
+_HEAPTYPE = 1 << 9  # in __flags__: made by a class statement, or might be
+
+#
 # Modules, each with a function that adds its types.
 #
 
@@ -181,6 +215,10 @@ def _fractions(fractions):
         encode,
         lambda state: fractions.Fraction(*state),
     )
+    base = fractions.Fraction
+    _COPY[base] = lambda tp, x: base.__new__(
+        tp, _slot(base, "_numerator", x), _slot(base, "_denominator", x)
+    )
 
 
 @_module
@@ -208,6 +246,7 @@ def _decimal(decimal):
         lambda x: Form(FORM_LIKE, (name, key_of(x), str(x))),
         decimal.Decimal,
     )
+    _COPY[decimal.Decimal] = decimal.Decimal.__new__
 
 
 @_module
@@ -223,7 +262,14 @@ def _uuid(uuid):
             return uuid.UUID(int=state)
         return uuid.UUID(int=state[0], is_safe=uuid.SafeUUID(state[1]))
 
+    def copy(tp, x):
+        y = object.__new__(tp)
+        for name in ("int", "is_safe"):
+            object.__setattr__(y, name, _slot(uuid.UUID, name, x))
+        return y
+
     add(uuid.UUID, "uuid:UUID", encode, build)
+    _COPY[uuid.UUID] = copy
 
 
 @_module
@@ -298,6 +344,10 @@ def _datetime(datetime):
         encode_timezone,
         build_timezone,
     )
+    for base in (
+        datetime.date, datetime.datetime, datetime.time, datetime.timedelta
+    ):  # fmt: skip
+        _COPY[base] = _reduced(base)
 
 
 @_module
@@ -332,6 +382,23 @@ def _pathlib(pathlib):
     for tp in (windows, pathlib.WindowsPath):
         add_path(tp, windows, lambda text: text.lower())
 
+    def copy(tp, x):
+        text = pathlib.PurePath.__str__(x)
+        y = pathlib.PurePath.__new__(tp, text)
+        if pathlib.PurePath.__init__ is not object.__init__:
+            pathlib.PurePath.__init__(y, text)
+        return y
+
+    for tp in (posix, windows, type(pathlib.Path())):
+        _COPY[tp] = copy
+    # From 3.12 on, what derives from these needs no system's own.
+    _COPY[pathlib.Path] = lambda tp, x: copy(
+        type(pathlib.Path()) if tp is pathlib.Path else tp, x
+    )
+    _COPY[pathlib.PurePath] = lambda tp, x: copy(
+        type(pathlib.PurePath()) if tp is pathlib.PurePath else tp, x
+    )
+
 
 @_module
 def _re(re):
@@ -349,6 +416,36 @@ def _ipaddress(ipaddress):
         for kind in ("Address", "Network", "Interface"):
             tp = getattr(ipaddress, f"IPv{version}{kind}")
             add_simple(tp, f"ipaddress:{tp.__name__}", str, tp)
+
+
+@_module
+def _numpy(numpy):
+    """What arrays have in them; arrays themselves are _numpy.py's."""
+
+    times = numpy.datetime64, numpy.timedelta64
+
+    def add_scalar(tp):
+        name = f"numpy:{tp.__name__}"
+
+        def encode(x):
+            # What is no number or text of Python's is equal to its kind only.
+            like = x.item()
+            if type(like) not in IMMUTABLE or issubclass(tp, times):
+                return Form(FORM_TYPED, (name, (x.dtype.str, x.tobytes())))
+            return Form(FORM_LIKE, (name, like))
+
+        def build(state):
+            if isinstance(state, tuple):
+                dtype, data = state
+                return numpy.frombuffer(data, dtype)[0]
+            return tp(state)
+
+        codecs[tp] = encode
+        builders[name] = build
+
+    for tp in set(numpy.sctypeDict.values()):
+        if not issubclass(tp, (numpy.object_, numpy.void)):
+            add_scalar(tp)
 
 
 @_module
@@ -371,22 +468,19 @@ def _functools(functools):
 # Classes that derive from immutable types, and enumerations.
 #
 
-#: type -> a function that returns the exact value of an object that derives
-#: from it, calling nothing of its class.
-_PLAIN: dict[type, Callable[[Any], Any]] = {
-    int: int.__int__,
-    str: str.__str__,
-    float: float.__float__,
-    complex: complex.__pos__,
-    bytes: lambda x: bytes.__getitem__(x, slice(None)),
-    tuple: lambda x: tuple.__getitem__(x, slice(None)),
-    frozenset: lambda x: frozenset(frozenset.__iter__(x)),
-}
-
-
 def _base(tp):
-    """Return which of these a class derives from, or None."""
-    return next((c for c in tp.__mro__ if c in _PLAIN), None)
+    """Return which known type a class derives from, or None."""
+    return next((c for c in tp.__mro__ if c in _COPY), None)
+
+
+def _is_made(tp, base):
+    """Is all that a class adds to its base written in Python?  What C adds,
+    as in numpy.float64, is not known here."""
+    own = [c for c in tp.__mro__ if c not in base.__mro__]
+    return (
+        all(c.__flags__ & _HEAPTYPE for c in own)
+        and tp.__basicsize__ <= base.__basicsize__ + 8 * (len(_slots(own)) + 2)
+    )
 
 
 def _overrides(tp, base):
@@ -396,17 +490,22 @@ def _overrides(tp, base):
     )
 
 
-def _slots(tp):
+def _has_form(base):
+    return base is frozenset or base not in _BUILTIN
+
+
+def _slots(classes):
     return [
         name
-        for cls in tp.__mro__
+        for cls in classes
         for name, value in vars(cls).items()
         if isinstance(value, types.MemberDescriptorType)
     ]
 
 
 def _codec_of_derived(tp, base):
-    name, plain, slots = name_of_class(tp), _PLAIN[base], _slots(tp)
+    name, copy = name_of_class(tp), _COPY[base]
+    slots = _slots([c for c in tp.__mro__ if c not in base.__mro__])
     has_dict, opaque = tp.__dictoffset__ != 0, _overrides(tp, base)
 
     def attributes(x):
@@ -421,11 +520,13 @@ def _codec_of_derived(tp, base):
         return tuple(found)
 
     def encode(x):
-        value = plain(x)
+        value = copy(base, x)
         state = attributes(x) if has_dict or slots else ()
         if opaque:
             like = Form(FORM_TYPED, (name, value), True)
             return Form(FORM_LIKE, (name, like, (value, state)), True)
+        if state and _has_form(base):
+            return Form(FORM_LIKE, (name, value, (value, state)))
         if state:
             return Form(FORM_LIKE, (name, value, state))
         return Form(FORM_LIKE, (name, value))
@@ -434,10 +535,12 @@ def _codec_of_derived(tp, base):
 
 
 def _builder_of_derived(tp, base):
+    """What has a form is not built in front of a state (form_is_key)."""
+
     def build(value, state=()):
-        if _overrides(tp, base) and state:
+        if state and (_has_form(base) or _overrides(tp, base)):
             value, state = state
-        x = base.__new__(tp, value)
+        x = _COPY[base](tp, value)
         for name, attribute in state:
             object.__setattr__(x, name, attribute)
         return x
@@ -467,20 +570,20 @@ def _enum():
 def _codec_of_enum(tp, enum):
     name, base = name_of_class(tp), tp._member_type_
     is_flag = issubclass(tp, enum.Flag)
-    plain = _PLAIN.get(base)
+    copy = _COPY.get(base) if base in _BUILTIN else None
     if base is object:
         opaque = (
             tp.__eq__ is not object.__eq__
             or tp.__hash__ is not enum.Enum.__hash__
         )
     else:
-        opaque = plain is None or _overrides(tp, base)
+        opaque = copy is None or _overrides(tp, base)
 
     def encode(x):
         state = x._value_ if is_flag else x._name_
-        if plain is None or opaque:
+        if copy is None or opaque:
             return Form(FORM_TYPED, (name, state), opaque)
-        return Form(FORM_LIKE, (name, plain(x), state))
+        return Form(FORM_LIKE, (name, copy(base, x), state))
 
     return encode
 
@@ -509,18 +612,19 @@ def _builder_of_enum(tp, enum):
 def find_codec(tp: type) -> bool:
     """Put the codec of a type into codecs: is there one?"""
     enum = _enum()
-    base = _base(tp)
-    if isinstance(tp.__module__, str):
-        load(tp.__module__, False)
+    for cls in tp.__mro__:
+        if isinstance(cls.__module__, str):
+            load(cls.__module__, False)
     if tp in codecs:
         return True
+    base = _base(tp)
     if issubclass(tp, type):
         codecs[tp] = _encode_class
     elif enum and issubclass(tp, enum.Enum):
         codecs[tp] = _codec_of_enum(tp, enum)
     elif _is_structseq(tp):
         codecs[tp] = _codec_of_structseq(tp)
-    elif base is not None and base is not tp:
+    elif base is not None and base is not tp and _is_made(tp, base):
         codecs[tp] = _codec_of_derived(tp, base)
     elif issubclass(tp, BaseException):
         codecs[tp] = _exception.codec_of(tp)
@@ -530,6 +634,8 @@ def find_codec(tp: type) -> bool:
 def builder_of(tp: type) -> Callable[..., Any] | None:
     """Return the builder of a class that was found by its name, or None."""
     enum = _enum()
+    for cls in tp.__mro__:
+        load(cls.__module__, False)
     base = _base(tp)
     if enum and issubclass(tp, enum.Enum):
         return _builder_of_enum(tp, enum)
