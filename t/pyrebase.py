@@ -7,6 +7,7 @@ import functools
 import json
 import pickle
 import pprint
+import random
 import types
 import typing
 import unittest
@@ -456,6 +457,41 @@ class CollectionsTest(unittest.TestCase):
         self.assertEqual(set(posh.waitall(pids).values()), {0})
         self.assertEqual(p["z"], 300)
 
+    def test_ordered_ends(self):
+        """whatever is moved and popped at either end, as with the builtin"""
+        r = random.Random(1)
+        plain = collections.OrderedDict()
+        p = posh.share(plain)
+        for step in range(3000):
+            key = r.choice((int, str, float))(r.randrange(30))
+            last = r.random() < 0.5
+            name, *args = r.choice((("__setitem__", key, step),
+                                    ("setdefault", key, step),
+                                    ("move_to_end", key, last),
+                                    ("move_to_end", key, last),
+                                    ("popitem", last)))
+            try:
+                want = getattr(plain, name)(*args)
+            except KeyError:
+                with self.assertRaises(KeyError):
+                    getattr(p, name)(*args)
+            else:
+                self.assertEqual(getattr(p, name)(*args), want)
+            if step % 20 == 0:
+                self.assertEqual(list(p.items()), list(plain.items()))
+        self.assertEqual(list(p.items()), list(plain.items()))
+
+    def test_ordered_queue(self):
+        """each end of a long one is near"""
+        n = 20000
+        p = posh.share(collections.OrderedDict.fromkeys(range(n)))
+        for last in True, False:
+            for i in range(n) if last else reversed(range(n)):
+                p.move_to_end(i, last)
+        for i in range(n):
+            self.assertEqual(p.popitem(last=False), (i, None))
+        self.assertEqual(len(p), 0)
+
     def test_ordered(self):
         """order across processes, move_to_end, popitem, equality"""
         OD = collections.OrderedDict
@@ -477,6 +513,8 @@ class CollectionsTest(unittest.TestCase):
         self.assertEqual(list(reversed(p)), ["b"])
         with self.assertRaises(KeyError):
             p.move_to_end("nothing")
+        with self.assertRaises(TypeError):
+            p.move_to_end([])
         p.clear()
         for last in (True, False):
             with self.assertRaises(KeyError):

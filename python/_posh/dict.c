@@ -470,22 +470,50 @@ dict_pop(METHOD_ARGS)
 	return NULL;
 }
 
-int
-dict_take_last(proxy_object *p, PyObject **item)
+/* Read the first or the last item. */
+static int64_t
+read_end(proxy_object *p, enum posh_end end, struct posh_value *v)
 {
-	uint64_t cursor = UINT64_MAX;
+	uint64_t cursor = end == POSH_FIRST ? 0 : UINT64_MAX;
+	int64_t n;
+
+	if (end == POSH_FIRST)
+		CALL(n, posh_dict_read(HEAP(p), p->handle, &cursor, 1, 0, v,
+				       NULL));
+	else
+		CALL(n, posh_dict_read_back(HEAP(p), p->handle, &cursor, 1, 0,
+					    v, NULL));
+	return n;
+}
+
+/* Remove it. */
+static int
+drop_end(proxy_object *p, enum posh_end end)
+{
+	int rc;
+
+	if (end == POSH_FIRST)
+		WRITE(p, rc,
+		      posh_dict_popfirst(HEAP(p), p->handle, NULL, NULL));
+	else
+		WRITE(p, rc, posh_dict_popitem(HEAP(p), p->handle, NULL, NULL));
+	return rc;
+}
+
+static int
+take_end(proxy_object *p, enum posh_end end, PyObject **item)
+{
 	struct posh_value v[2];
 	int64_t n;
 	int rc = -1;
 
 	if (proxy_lock(p) < 0)
 		return -1;
-	CALL(n,
-	     posh_dict_read_back(HEAP(p), p->handle, &cursor, 1, 0, v, NULL));
+	n = read_end(p, end, v);
 	if (n <= 0) {
 		rc = n ? proxy_failed(p, n) : 0;
 	} else if (value_decode_array(p->heap, v, 2, item) == 0) {
-		WRITE(p, rc, posh_dict_popitem(HEAP(p), p->handle, NULL, NULL));
+		rc = drop_end(p, end);
 		p->removed += rc == 0;
 		rc = rc ? proxy_failed(p, rc) : 1;
 		if (rc < 0) {
@@ -497,25 +525,97 @@ dict_take_last(proxy_object *p, PyObject **item)
 	return rc;
 }
 
+int
+dict_take_last(proxy_object *p, PyObject **item)
+{
+	return take_end(p, POSH_LAST, item);
+}
+
 static PyObject *
-dict_popitem(METHOD_ARGS)
+pop_end(PyObject *self, enum posh_end end, const char *empty)
 {
 	PyObject *item[2];
 	PyObject *pair;
-	int rc;
+	int rc = take_end((proxy_object *)self, end, item);
 
-	if (nargs || kwnames)
-		return DICT_MISUSE("popitem");
-	rc = dict_take_last((proxy_object *)self, item);
 	if (rc == 0)
-		PyErr_SetString(PyExc_KeyError,
-				"popitem(): dictionary is empty");
+		PyErr_SetString(PyExc_KeyError, empty);
 	if (rc <= 0)
 		return NULL;
 	pair = PyTuple_Pack(2, item[0], item[1]);
 	Py_DECREF(item[0]);
 	Py_DECREF(item[1]);
 	return pair;
+}
+
+static PyObject *
+dict_popitem(METHOD_ARGS)
+{
+	if (nargs || kwnames)
+		return DICT_MISUSE("popitem");
+	return pop_end(self, POSH_LAST, "popitem(): dictionary is empty");
+}
+
+static PyObject *
+dict_popfirst(PyObject *self, PyObject *unused)
+{
+	(void)unused;
+	return pop_end(self, POSH_FIRST, "dictionary is empty");
+}
+
+/* Move the key that was encoded: as dict_move, or -ENOTUNIQ. */
+static int
+move(proxy_object *p, const struct posh_value *k, enum posh_end end)
+{
+	int rc;
+
+	WRITE(p, rc, posh_dict_move(HEAP(p), p->handle, k, end));
+	return rc ? not_there(p, rc) : 1;
+}
+
+/* 1, 0 if there is no such key, or -1. */
+static int
+move_key(proxy_object *p, PyObject *key, enum posh_end end)
+{
+	struct posh_value k, found;
+	encoder e;
+	int rc;
+
+	encoder_init(&e, p->heap);
+	rc = key_encode(p, key, &k, &e);
+	if (rc == KEY_DIRECT) {
+		rc = move(p, &k, end);
+		if (rc == -ENOTUNIQ) {
+			rc = key_alike(p, key, &k, &found, &e);
+			if (rc > 0)
+				rc = move(p, &found, end);
+		}
+	} else if (rc == KEY_SLOW) {
+		rc = key_find(p, key, &k, &e);
+		if (rc > 0)
+			rc = move(p, &k, end);
+	}
+	encoder_clear(&e);
+	return rc;
+}
+
+static PyObject *
+dict_move(METHOD_ARGS)
+{
+	int last, rc;
+
+	if (nargs != 2 || kwnames)
+		return DICT_MISUSE("_move");
+	last = PyObject_IsTrue(args[1]);
+	if (last < 0)
+		return NULL;
+	rc = move_key((proxy_object *)self, args[0],
+		      last ? POSH_LAST : POSH_FIRST);
+	if (rc == 0)
+		error_set_key(args[0]);
+	if (rc <= 0)
+		return NULL;
+	Py_RETURN_NONE;
 }
 
 static PyObject *
@@ -673,8 +773,12 @@ static PyMethodDef methods[] = {
 	 "Is the key in the dict?"},
 	{"__getitem__", dict_subscript, METH_O | METH_COEXIST,
 	 "Return self[key]."},
-	{"_reorder", dict_reorder, METH_O,
-	 "Have these items, a list, in the place of all."},
+	{"_move", (PyCFunction)(void (*)(void))dict_move,
+	 METH_FASTCALL | METH_KEYWORDS,
+	 "Move a key to the end, or if the second argument is false to the "
+	 "beginning."},
+	{"_popfirst", dict_popfirst, METH_NOARGS,
+	 "Remove the first item and return it as a pair."},
 	{"__reversed__", dict_reversed, METH_NOARGS,
 	 "Return a reverse iterator over the keys."},
 	{"__sizeof__", dict_sizeof, METH_NOARGS,

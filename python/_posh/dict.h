@@ -77,6 +77,5 @@ PyObject *dict_clear(METHOD_ARGS);
 #define DICT_MISUSE(name) proxy_misuse(PyDict_New(), name, args, nargs, kwnames)
 
 /* Give the dict its items in another order. */
-PyObject *dict_reorder(PyObject *self, PyObject *items);
 
 #endif

@@ -161,41 +161,6 @@ update_locked(proxy_object *p, PyObject *items, struct posh_value *v,
 	return 0;
 }
 
-/* Put other items, which are the same in another order, in the place of all
- * that the dict has, at once; inside the monitor. */
-PyObject *
-dict_reorder(PyObject *self, PyObject *items)
-{
-	proxy_object *p = (proxy_object *)self;
-	struct posh_value *v;
-	encoder e;
-	int rc = -1;
-
-	if (!PyList_Check(items)) {
-		PyErr_SetString(PyExc_TypeError, "a list of items is needed");
-		return NULL;
-	}
-	encoder_init(&e, p->heap);
-	v = encode_items(p, items, &e);
-	for (Py_ssize_t i = 0; v && i < PyList_GET_SIZE(items); i++)
-		if (v[2 * i].type == UNRESOLVED &&
-		    key_new(p, PyTuple_GET_ITEM(PyList_GET_ITEM(items, i), 0),
-			    &v[2 * i], &e) < 0)
-			v = NULL;
-	if (v) {
-		WRITE(p, rc,
-		      posh_dict_update(HEAP(p), p->handle, v,
-				       (size_t)PyList_GET_SIZE(items),
-				       POSH_REPLACE));
-		if (rc)
-			proxy_error(p, rc);
-	}
-	encoder_clear(&e);
-	if (rc)
-		return NULL;
-	Py_RETURN_NONE;
-}
-
 static int
 apply(proxy_object *p, PyObject *dict, unsigned flags)
 {

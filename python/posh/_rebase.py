@@ -28,7 +28,6 @@ import types
 from typing import Any
 
 from . import _posh
-from ._policy import synchronized
 
 #: The attribute that is the content.
 CONTENT = _posh._CONTENT
@@ -269,15 +268,7 @@ class RebasedOrderedDict(RebasedDict):
 
         Raises KeyError if there is no such key.
         """
-        content = _posh._content(self)
-        with synchronized(self):
-            items = content.copy()
-            keys = list(items)
-            value = items.pop(key)
-            # The key that is there, which may only be equal to this one.
-            item = next(k for k in keys if k not in items), value
-            rest = list(items.items())
-            content._reorder([*rest, item] if last else [item, *rest])
+        _posh._content(self)._move(key, last)
 
     def popitem(self, last=True):
         """Remove and return the last item, or with last=False the first.
@@ -287,10 +278,7 @@ class RebasedOrderedDict(RebasedDict):
         content = _posh._content(self)
         if last and content:
             return super().popitem()
-        with synchronized(self):
-            for key in content:
-                return key, content.pop(key)
-        raise KeyError("dictionary is empty")
+        return content._popfirst()
 
     def __eq__(self, other):
         if not isinstance(other, collections.OrderedDict):
