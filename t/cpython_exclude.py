@@ -195,9 +195,6 @@ EXCLUDED = {
         range(13, 99)),
     "test_dataclasses.TestFrozen.test_frozen_deepcopy_with_slots": (
         Why.PICKLE, "a copy does not set attributes one by one"),
-    "test_dataclasses.TestFrozen.test_frozen_empty": (
-        Why.TYPE, "type(self) is cls, in the __setattr__ that it makes",
-        range(12, 99)),
     "test_dataclasses.TestSlots.test_frozen_slots_pickle_custom_state": (
         Why.PICKLE, "__getstate__ is not called"),
     "test_dataclasses.TestMakeDataclass.test_cannot_be_pickled": (

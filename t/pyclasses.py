@@ -889,6 +889,30 @@ class AbstractTest(unittest.TestCase):
 
 
 class DataclassTest(unittest.TestCase):
+    def test_frozen(self):
+        """a frozen one takes no attribute, one that derives from it new ones"""
+
+        @posh.shareable
+        @dataclasses.dataclass(frozen=True)
+        class F:
+            x: int = 1
+
+        @posh.shareable
+        class Derived(F):
+            pass
+
+        p, q = posh.share(F()), posh.share(Derived())
+        for o, names in ((p, ("x", "new")), (F(), ("x", "new")), (q, ("x",))):
+            for name in names:
+                with self.assertRaises(dataclasses.FrozenInstanceError):
+                    setattr(o, name, 5)
+                with self.assertRaises(dataclasses.FrozenInstanceError):
+                    delattr(o, name)
+        q.new = 5
+        self.assertEqual((p, vars(p), q.new), (F(), {"x": 1}, 5))
+        del q.new
+        self.assertEqual(vars(q), {"x": 1})
+
     def test_frozen_slots(self):
         @posh.shareable
         @dataclasses.dataclass(frozen=True, slots=True, order=True)

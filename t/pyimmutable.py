@@ -172,7 +172,7 @@ class Duration(datetime.timedelta):
 
 
 class File(type(pathlib.Path())):
-    __str__ = __fspath__ = Derived._never
+    __fspath__ = __bytes__ = joinpath = Derived._never
 
 
 class Drive(pathlib.PureWindowsPath):
