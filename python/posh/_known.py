@@ -609,12 +609,17 @@ def _builder_of_enum(tp, enum):
 #
 
 
-def find_codec(tp: type) -> bool:
-    """Put the codec of a type into codecs: is there one?"""
-    enum = _enum()
+def _load_bases(tp):
+    """Add the types of all modules that a class derives from."""
     for cls in tp.__mro__:
         if isinstance(cls.__module__, str):
             load(cls.__module__, False)
+
+
+def find_codec(tp: type) -> bool:
+    """Put the codec of a type into codecs: is there one?"""
+    enum = _enum()
+    _load_bases(tp)
     if tp in codecs:
         return True
     base = _base(tp)
@@ -634,8 +639,7 @@ def find_codec(tp: type) -> bool:
 def builder_of(tp: type) -> Callable[..., Any] | None:
     """Return the builder of a class that was found by its name, or None."""
     enum = _enum()
-    for cls in tp.__mro__:
-        load(cls.__module__, False)
+    _load_bases(tp)
     base = _base(tp)
     if enum and issubclass(tp, enum.Enum):
         return _builder_of_enum(tp, enum)
