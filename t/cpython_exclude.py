@@ -130,6 +130,15 @@ EXCLUDED = {
     },
 
     # Bytearrays.
+    **{
+        f"test_bytes.{tests}.test_{name}": (why, text)
+        for tests in ("ByteArraySubclassTest",
+                      "ByteArraySubclassWithSlotsTest")
+        for name, why, text in (
+            ("copy", Why.TYPE, "type(b) is the class"),
+            ("pickle", Why.PICKLE, "what is unpickled is the same object"),
+        )
+    },
     "test_bytes.ByteArrayTest.test_alloc": (
         Why.DETAIL, "__alloc__(), a size"),
     "test_bytes.ByteArrayTest.test_basics": (

@@ -68,7 +68,11 @@ class Recent(collections.deque):
     pass
 
 
-for derived in (Names, Config, Tags, Recent):
+class Frame(bytearray):
+    pass
+
+
+for derived in (Names, Config, Tags, Recent, Frame):
     posh.allow_sharing(derived)
 
 

@@ -96,9 +96,20 @@ class Tags(set):
         self.owner = "somebody"
 
 
-_DERIVED = (Names, Defaults, Line, Tags, collections.Counter,
+@posh.shareable
+class Frame(bytearray):
+    """The same of a bytearray."""
+
+    owner = "nobody"
+
+    def insert(self, i, x):
+        super().insert(i, x)
+        self.owner = "somebody"
+
+
+_DERIVED = (Names, Defaults, Line, Tags, Frame, collections.Counter,
             collections.OrderedDict, collections.defaultdict)
-_EXACT = {list, dict, collections.deque, tuple, set, frozenset}
+_EXACT = {list, dict, collections.deque, tuple, set, frozenset, bytearray}
 
 #
 # Comparing.
@@ -516,6 +527,8 @@ COUNTER = {
 NAMES = {**LIST, **methods(twice=[]),
          "owner": (op("attrgetter")("owner"), []),
          "set owner": (lambda x, v: setattr(x, "owner", v), [few])}
+FRAME = {**BYTEARRAY, "owner": NAMES["owner"],
+         "set owner": NAMES["set owner"]}
 TAGS = {**SET, "owner": NAMES["owner"], "set owner": NAMES["set owner"]}
 
 #: name -> (what it is in the beginning, its operations)
@@ -524,6 +537,7 @@ KINDS = {
     "dict": (st.dictionaries(keys, values, max_size=6), DICT),
     "deque": (deques, DEQUE),
     "bytearray": (st.binary(max_size=12).map(bytearray), BYTEARRAY),
+    "bytearray subclass": (st.binary(max_size=12).map(Frame), FRAME),
     "array": (arrays, ARRAY),
     "attributes": (st.dictionaries(st.sampled_from("ab"), values).map(
         lambda attributes: Record(**attributes)), RECORD),

@@ -4,10 +4,13 @@ import collections
 import collections.abc
 import copy
 import functools
+import gc
+import io
 import json
 import pickle
 import pprint
 import random
+import time
 import types
 import typing
 import unittest
@@ -104,6 +107,26 @@ class Tags(set):
     def add(self, tag):
         self.seen += 1
         super().add(tag.lower())
+
+
+@posh.shareable
+class Frame(bytearray):
+    def __init__(self, *args, owner=None):
+        super().__init__(*args)
+        self.owner = owner
+
+    def append(self, byte):
+        super().append(byte & 0x7F)
+
+    def twin(self):
+        return type(self)(self, owner=self)
+
+    def two(self, byte):
+        self[0] = byte
+        n = self.owner
+        time.sleep(1e-4)  # others' turn
+        self.owner = n + 1
+        self[-1] = byte
 
 
 @posh.shareable
@@ -432,6 +455,135 @@ class SetTest(unittest.TestCase):
         u = posh.unshare(p)
         self.assertIs(type(u), Tags)
         self.assertEqual((u, u.seen), ({"z"}, 2))
+
+
+class BytearrayTest(unittest.TestCase):
+    def setUp(self):
+        self.p = posh.share(Frame(b"ab", owner=["me"]))
+
+    def test_methods(self):
+        p = same = self.p
+        in_child(p.append, 0xE3)
+        p.owner.append("you")
+        self.assertEqual((p, p.owner), (b"abc", ["me", "you"]))
+        self.assertEqual((bytes(p), list(p), len(p)), (b"abc", [*b"abc"], 3))
+        self.assertTrue(b"abc" == p == bytearray(b"abc") and p != b"ab")
+        self.assertTrue(p < b"b" and b"b" > p >= p)
+        p += b"d"
+        p *= 2
+        p[1:3] = b"-"
+        del p[-1]
+        self.assertIs(p, same)
+        self.assertEqual((p, p[0], p[-2:]), (b"a-dabc", 97, b"bc"))
+        self.assertEqual((p.pop(), p.find(b"d"), 100 in p), (99, 2, True))
+        p.insert(0, 33)
+        p.remove(45)
+        p.reverse()
+        self.assertEqual(p, b"bada!")
+        p.extend([65, 66])
+        self.assertEqual((p.upper(), p.hex()), (b"BADA!AB", "62616461214142"))
+        self.assertEqual(p.translate(p.maketrans(b"!", b"?")), b"bada?AB")
+        with self.assertRaises(IndexError):
+            p[99]
+        with self.assertRaises(ValueError):
+            p[0] = 256
+        with self.assertRaises(TypeError):
+            hash(p)
+        p.clear()
+        self.assertEqual((repr(p), str(p)), ("Frame(b'')",) * 2)
+
+    def test_results(self):
+        """what is made anew is a bytearray, as the builtin's are"""
+        p = self.p
+        q = posh.share(Frame(b"q"))
+        for result, value in (
+            (p + b"c", b"abc"), (p + q, b"abq"), (p * 2, b"abab"),
+            (bytearray(b"c") + p, b"cab"), (p[:1], b"a"), (p.copy(), b"ab"),
+            (p.center(4), b" ab "), (p.replace(b"b", q), b"aq"),
+            (p.join([q, p]), b"qabab"),
+        ):
+            self.assertIs(type(result), bytearray)
+            self.assertEqual(result, value)
+        self.assertEqual(b"-".join([p, q]), b"ab-q")
+        plain = bytearray(b"c")
+        plain += p
+        self.assertEqual(plain, b"cab")
+        t = p.twin()
+        self.assertTrue(posh.is_shared(t) and t.owner is p)
+        self.assertEqual(t, b"ab")
+        t = type(p).fromhex("00ff")
+        self.assertTrue(posh.is_shared(t))
+        self.assertEqual((t, t.owner), (b"\0\xff", None))
+
+    def test_is_one(self):
+        p = self.p
+        self.assertIsInstance(p, bytearray)
+        self.assertIs(p.__class__, Frame)
+        match p:
+            case [*_]:
+                self.fail("bytes are no sequence to match")
+        for u in (posh.unshare(p), copy.deepcopy(p), copy.copy(p)):
+            self.assertIs(type(u), Frame)
+            self.assertEqual((u, u.owner), (b"ab", ["me"]))
+        self.assertIs(pickle.loads(pickle.dumps(p)), p)
+        self.assertEqual(vars(p), {"owner": ["me"]})
+
+    def test_buffer(self):
+        """C code gets at the bytes, without a copy"""
+        p = self.p
+        with memoryview(p) as view:
+            self.assertIs(view.obj, p)
+            in_child(p.__setitem__, 0, 65)
+            self.assertEqual((view[0], view.readonly), (65, False))
+            view[1] = 66
+            self.assertEqual(p, b"AB")
+            with self.assertRaises(BufferError):
+                p.append(1)
+            with self.assertRaises(BufferError):
+                p.clear()
+        p.append(67)
+        self.assertEqual(io.BytesIO(b"xy").readinto(p), 2)
+        self.assertEqual(posh.view(p), b"xyC")
+        # A view keeps what it shows.
+        view = memoryview(posh.share(Frame(b"alone")))
+        gc.collect()
+        self.assertEqual(view, b"alone")
+
+    def test_empty(self):
+        """one that was made without its __init__"""
+        p = type(self.p).__new__(type(self.p))
+        self.assertEqual((p, len(p), bytes(p)), (b"", 0, b""))
+        in_child(p.append, 1)
+        self.assertEqual(p, b"\1")
+        self.assertEqual(posh.default_heap().check(), [])
+
+    def test_monitor(self):
+        """a method is one operation"""
+        p = posh.share(Frame(b"ab", owner=-1))
+
+        def child():
+            for i in range(100):
+                p.two(i)
+
+        p.two(0)
+        pids = [posh.forkcall(child) for _ in range(2)]
+        for _ in range(100):
+            seen = p.copy()
+            self.assertEqual(seen[0], seen[-1])
+        self.assertEqual(set(posh.waitall(pids).values()), {0})
+        self.assertEqual(p.owner, 200)
+
+    def test_memory(self):
+        with posh.Heap(max_size=1 << 26) as heap:
+            heap.share(Frame(b"x"))
+            before = heap.stats().live_bytes
+            p = heap.share(Frame(b"y" * 5000, owner=[]))
+            p.owner.append(p)
+            p.append(1)
+            del p
+            heap.collect()
+            self.assertEqual(heap.stats().live_bytes, before)
+            self.assertEqual(heap.check(), [])
 
 
 class CollectionsTest(unittest.TestCase):

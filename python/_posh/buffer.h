@@ -24,6 +24,11 @@ PyObject *buffer_new(heap_object *heap, posh_handle o);
  * it.  Steals the reference. */
 PyObject *buffer_present(PyObject *proxy);
 
+/* Make a buffer of so many zero bytes, of a copy of bytes, or of another's
+ * blob (kindbuffer.c): 0, and a hold of *o, or -1. */
+int buffer_create(heap_object *heap, PyObject *meta, PyObject *source,
+		  posh_handle *o);
+
 /* If x is such an ndarray, return its proxy, borrowed, or NULL. */
 buffer_object *buffer_behind(PyObject *x);
 

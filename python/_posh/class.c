@@ -96,6 +96,8 @@ kind_of_content(PyObject *type)
 		return POSH_KIND_DICT;
 	if (type == (PyObject *)&PySet_Type)
 		return POSH_KIND_SET;
+	if (type == (PyObject *)&PyByteArray_Type)
+		return POSH_KIND_BUFFER;
 	return type == posh_state->deque ? POSH_KIND_DEQUE : POSH_KIND_NONE;
 }
 
@@ -157,6 +159,8 @@ class_new(PyObject *Py_UNUSED(module), PyObject *args)
 	cls->closed = (char)closed;
 	cls->current = 1;
 	strip(cls->type);
+	if (cls->content == POSH_KIND_BUFFER)
+		instance_give_buffer(cls->type);
 	if (enter(cls->type, cls) < 0 || enter(cls->base, cls) < 0) {
 		Py_DECREF(cls);
 		return NULL;

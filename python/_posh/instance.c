@@ -10,7 +10,7 @@
  * This file has what all access to attributes rests on: reading and writing
  * them by name.  How names are found in T, Dog and the heap is attribute.c.
  */
-#include "sharing.h"
+#include "buffer.h"
 
 /*
  * The ref.
@@ -286,16 +286,38 @@ instance_store(ref_object *r, PyObject *name, PyObject *value)
 	return -1;
 }
 
+/* Make the content.  A buffer has to be complete before anybody sees it. */
+static int
+make_content(ref_object *r)
+{
+	enum posh_kind kind = r->layout->cls->content;
+	struct posh_value v = posh_fresh(kind);
+	PyObject *empty;
+	posh_handle o;
+	int rc = 0;
+	if (kind == POSH_KIND_BUFFER) {
+		empty = PyBytes_FromStringAndSize(NULL, 0);
+		rc = empty ? buffer_create(r->heap, Py_None, empty, &o) : -1;
+		Py_XDECREF(empty);
+		v = posh_object(o);
+	}
+	if (rc == 0)
+		rc = instance_put(r->heap, r->handle, r->layout,
+				  posh_state->content_name, &v);
+	if (rc == 0 && kind == POSH_KIND_BUFFER)
+		heap_drop(r->heap, o);
+	return rc;
+}
+
 /* Find the content, or make it; inside the monitor. */
 static int
 find_content(ref_object *r)
 {
-	struct posh_value v = posh_fresh(r->layout->cls->content);
 	PyObject *name = posh_state->content_name;
 	int rc = instance_load(r, name, &r->content);
 	if (rc != 0)
 		return rc;
-	rc = instance_put(r->heap, r->handle, r->layout, name, &v);
+	rc = make_content(r);
 	return rc < 0 ? rc : instance_load(r, name, &r->content);
 }
 
@@ -316,6 +338,42 @@ instance_content(ref_object *r)
 		find_content(r);
 	posh_object_unlock(r->h, r->handle);
 	return r->content;
+}
+
+/*
+ * The buffer of one whose class derives from bytearray is the content's.
+ */
+
+static int
+getbuffer(PyObject *self, Py_buffer *view, int flags)
+{
+	class_object *cls = class_find(Py_TYPE(self));
+	ref_object *r = instance_ref(self, cls);
+	PyObject *content = r ? instance_content(r) : NULL;
+	view->obj = NULL;
+	if (!content || PyObject_GetBuffer(content, view, flags) < 0)
+		return -1;
+	/* The view keeps self, which keeps the content. */
+	Py_SETREF(view->obj, Py_NewRef(self));
+	return 0;
+}
+
+static void
+releasebuffer(PyObject *self, Py_buffer *view)
+{
+	PyObject *content =
+		instance_ref(self, class_find(Py_TYPE(self)))->content;
+	Py_TYPE(content)->tp_as_buffer->bf_releasebuffer(content, view);
+}
+
+void
+instance_give_buffer(PyTypeObject *type)
+{
+	PyBufferProcs *procs = type->tp_as_buffer;
+	if (procs->bf_getbuffer)
+		return;
+	procs->bf_getbuffer = getbuffer;
+	procs->bf_releasebuffer = releasebuffer;
 }
 
 int

@@ -193,6 +193,21 @@ const struct kind kind_buffer = {buffer_fresh, buffer_make,  fill_buffer,
  * Made in place
  */
 
+int
+buffer_create(heap_object *heap, PyObject *meta, PyObject *source,
+	      posh_handle *o)
+{
+	int rc;
+
+	CALL(rc, posh_buffer_new(heap->h, o));
+	if (rc)
+		return error_set(posh_state, rc), -1;
+	if (init(heap, *o, meta, source) == 0)
+		return 0;
+	heap_drop(heap, *o);
+	return -1;
+}
+
 PyDoc_STRVAR(new_buffer_doc,
 	     "_new_buffer(heap, meta, source)\n--\n\n"
 	     "Make a buffer of so many zero bytes, of a copy of bytes, or of\n"
@@ -204,19 +219,13 @@ new_buffer(PyObject *Py_UNUSED(module), PyObject *args)
 	PyObject *arg, *meta, *source, *r = NULL;
 	heap_object *heap;
 	posh_handle o;
-	int rc;
 
 	if (!PyArg_ParseTuple(args, "OOO:_new_buffer", &arg, &meta, &source))
 		return NULL;
 	heap = heap_argument(posh_state, arg);
 	if (!heap)
 		return NULL;
-	CALL(rc, posh_buffer_new(heap->h, &o));
-	if (rc)
-		error_set(posh_state, rc);
-	else if (init(heap, o, meta, source) < 0)
-		heap_drop(heap, o);
-	else
+	if (buffer_create(heap, meta, source, &o) == 0)
 		r = buffer_wrap(heap, o);
 	Py_DECREF(heap);
 	return r;

@@ -200,6 +200,10 @@ instance_ref(PyObject *self, class_object *cls)
  * exception. */
 PyObject *instance_content(ref_object *r);
 
+/* Have instances of T, whose content is a buffer, give it, unless the class
+ * has a __buffer__ of its own. */
+void instance_give_buffer(PyTypeObject *type);
+
 /* Give the handle of x's content: 1, or 0 if it has none, or -1. */
 int instance_content_of(PyObject *x, posh_handle *o);
 

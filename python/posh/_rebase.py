@@ -28,6 +28,7 @@ import types
 from typing import Any
 
 from . import _posh
+from ._bytes import SharedBytearray
 
 #: The attribute that is the content.
 CONTENT = _posh._CONTENT
@@ -35,25 +36,28 @@ CONTENT = _posh._CONTENT
 #: What has a meaning of its own in a class that is made.
 _OWN = {
     "__abstractmethods__",
+    "__buffer__",
     "__class__",
     "__class_getitem__",
     "__copy__",
     "__deepcopy__",
     "__dict__",
     "__doc__",
+    "__getstate__",
     "__init_subclass__",
     "__module__",
     "__new__",
     "__qualname__",
     "__reduce_ex__",
+    "__release_buffer__",
     "__slots__",
     "__synch__",
     "__weakref__",
 }
 
-#: Methods in which the content calls code of users while it is locked: the
+#: Methods in which the content may call code of users while it is locked: the
 #: instance comes first.
-_LOCKING = {"remove", "sort"}
+_LOCKING = {"pop", "popitem", "popleft", "remove", "sort"}
 
 
 def _content_of(x):
@@ -112,7 +116,10 @@ def _locking(forward):
 def _forwarding(name, shared):
     """Return a class that passes the methods of a shared type on."""
     namespace = {"__slots__": (), "__module__": __name__}
-    for method, f in vars(shared).items():
+    members = {}
+    for cls in reversed(shared.__mro__[:-2]):  # not object's, nor Proxy's
+        members.update(vars(cls))
+    for method, f in members.items():
         hidden = method[0] == "_" != method[1]
         if hidden or method in _OWN or not (callable(f) or f is None):
             continue
@@ -418,6 +425,25 @@ class RebasedSet(_forwarding("RebasedSet", _posh.SharedSet)):
         return f"{name}({text})"
 
 
+class RebasedBytearray(_forwarding("RebasedBytearray", SharedBytearray)):
+    """In the place of bytearray.  What has its buffer is the extension."""
+
+    __slots__ = ()
+
+    insert = _locking(_forwarder(SharedBytearray.insert))
+    maketrans = staticmethod(bytearray.maketrans)
+
+    @classmethod
+    def fromhex(cls, text, /):
+        return cls(bytearray.fromhex(text))
+
+    def __repr__(self):
+        text = repr(_posh._content(self))
+        return self.__class__.__name__ + text[len("bytearray") :]
+
+    __str__ = __repr__
+
+
 collections.abc.MutableSequence.register(RebasedList)
 collections.abc.MutableSequence.register(RebasedDeque)
 collections.abc.MutableMapping.register(RebasedDict)
@@ -428,6 +454,7 @@ REPLACEMENTS = {
     list: RebasedList,
     dict: RebasedDict,
     set: RebasedSet,
+    bytearray: RebasedBytearray,
     collections.deque: RebasedDeque,
     collections.defaultdict: RebasedDefaultDict,
     collections.OrderedDict: RebasedOrderedDict,
@@ -453,7 +480,7 @@ def builtin_of(tp: type) -> type | None:
 
 def content_of(builtin: type | None) -> type | None:
     """Return the type of the content of a builtin's instances, or None."""
-    for tp in (list, dict, set, collections.deque):
+    for tp in (list, dict, set, bytearray, collections.deque):
         if builtin is not None and issubclass(builtin, tp):
             return tp
     return None
@@ -476,6 +503,8 @@ def plain_content(x: Any, builtin: type) -> Any:
         return dict(dict.items(x))
     if builtin is set:
         return set(set.__iter__(x))
+    if builtin is bytearray:
+        return bytearray.copy(x)
     return list.copy(x)
 
 
@@ -483,8 +512,8 @@ def fill_plain(x: Any, builtin: type, content: Any) -> None:
     """Give a plain object, which is empty, its content."""
     if _posh.is_shared(content):
         content = content.copy()
-    if builtin is list:
-        list.extend(x, content)
+    if builtin in (list, bytearray):
+        builtin.extend(x, content)
     elif builtin is set:
         set.update(x, content)
     elif builtin is collections.deque:
