@@ -15,7 +15,6 @@ import warnings
 import weakref
 from unittest import mock
 
-from decimal import Decimal
 
 import posh
 
