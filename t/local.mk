@@ -157,7 +157,7 @@ TESTS += $(PYTHON_TESTS)
 endif
 EXTRA_DIST += $(PYTHON_TESTS) %D%/aarch64.sh %D%/cpython.py \
 	%D%/cpython_exclude.py %D%/pythons.sh %D%/sanitize.sh \
-	%D%/source.sh %D%/tap.py %D%/twin.py
+	%D%/members.py %D%/source.sh %D%/tap.py %D%/twin.py
 
 # The same tests with the larger bounds; storms go on for so many seconds each.
 SOAK_SECONDS = 60

@@ -23,49 +23,15 @@ from decimal import Decimal
 from fractions import Fraction
 
 import posh
+from members import (
+    Bits, Color, Day, Level, Mixed, Numbers, Point, Row, Word,
+)
 
-Point = collections.namedtuple("Point", "x y", defaults=[0])
+class Here(enum.Enum):
+    """What another program has the half of."""
 
-
-class Row(typing.NamedTuple):
-    number: int
-    name: str = "nobody"
-
-
-class Color(enum.Enum):
     RED = 1
     BLUE = "blue"
-    MANY = [1, 2]
-
-    @property
-    def lower(self):
-        return self.name.lower()
-
-
-class Level(enum.IntEnum):
-    LOW = 1
-
-
-class Word(enum.StrEnum):
-    YES = "yes"
-
-
-class Mixed(str, enum.Enum):
-    LONG = "a word of some length"
-
-
-class Bits(enum.Flag):
-    A = 1
-    B = 2
-
-
-class Numbers(enum.IntFlag):
-    A = 8
-    B = 16
-
-
-class Day(datetime.date, enum.Enum):
-    FIRST = 2001, 1, 1
 
 
 class Name(str):
@@ -625,15 +591,15 @@ class RefusedTest(unittest.TestCase):
         """what another program does not have is an error on access only"""
         with tempfile.TemporaryDirectory() as directory:
             heap = posh.Heap(os.path.join(directory, "heap"))
-            heap.root["p"] = [Color.RED, Color.BLUE, 7, function, Point(1), Name]
-            heap.root["d"] = {1: Color.RED, 2: Name("x"), 3: 3}
+            heap.root["p"] = [Here.RED, Here.BLUE, 7, function, Slotted(1), Name]
+            heap.root["d"] = {1: Here.RED, 2: Name("x"), 3: 3}
             program = """
                 import enum, posh, sys
-                class Color(enum.Enum):
+                class Here(enum.Enum):
                     RED = 1
                 heap = posh.attach(sys.argv[1])
                 p = heap.root["p"]
-                assert p[0] is Color.RED and p[2] == 7
+                assert p[0] is Here.RED and p[2] == 7
                 for i in (1, 3, 4, 5):
                     try:
                         p[i]
@@ -659,10 +625,10 @@ class RefusedTest(unittest.TestCase):
         lines = done.stdout.splitlines()
         self.assertEqual(len(lines), 5, lines)
         self.assertIn("no member 'BLUE'", lines[0])
-        for line, name in zip(lines[1:], ("function", "Point", "Name")):
+        for line, name in zip(lines[1:], ("function", "Slotted", "Name")):
             self.assertIn(name, line)
             self.assertIn("define it in a module", line)
-        self.assertEqual(lines[4], "[<Color.RED: 1>]")
+        self.assertEqual(lines[4], "[<Here.RED: 1>]")
 
 
 if __name__ == "__main__":

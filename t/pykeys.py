@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Keys are found by whatever is equal to them, in every process: what str and
 others hash to there, PYTHONHASHSEED, makes no difference."""
-import collections
 import datetime
-import enum
 import functools
 import ipaddress
 import multiprocessing
 import os
 import pathlib
 import re
-import typing
 import unittest
 import uuid
 import zoneinfo
@@ -18,6 +15,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import posh
+from members import Bits, Color, Day, Level, Mixed, Numbers, Point, Row
 
 
 @posh.shareable
@@ -147,44 +145,6 @@ class Money:
 posh.register_value(Money, Money.pair, lambda state: Money(*state))
 
 
-Point = collections.namedtuple("Point", "x y")
-
-
-class Row(typing.NamedTuple):
-    number: int
-    name: str = "a name of some length"
-
-
-class Color(enum.Enum):
-    RED = 1
-    CRIMSON = 1
-    BLUE = "blue"
-    MANY = [1, 2]
-
-
-class Level(enum.IntEnum):
-    LOW = 1
-    HIGH = 77
-
-
-class Word(str, enum.Enum):
-    YES = "a word of some length"
-
-
-class Bits(enum.Flag):
-    A = 1
-    B = 2
-
-
-class Numbers(enum.IntFlag):
-    A = 8
-    B = 16
-
-
-class Day(datetime.date, enum.Enum):
-    FIRST = 2001, 1, 1
-
-
 class Name(str):
     pass
 
@@ -282,7 +242,7 @@ LINES = [
     [Color.BLUE],
     [Color.MANY],
     [Day.FIRST],
-    ["a word of some length", Word.YES, Name("a word of some length"),
+    ["a word of some length", Mixed.LONG, Name("a word of some length"),
      attributed(Name("a word of some length"), more=[1])],
     [Folded("Straight"), Folded("STRAIGHT")],
     [(Folded("Straight"), 1), (Folded("STRAIGHT"), 1)],
@@ -465,7 +425,8 @@ class KeysTest(unittest.TestCase):
         here = {type(key) for line in LINES for key in line}
         here |= {cls for tp in here for cls in tp.__mro__}
         for tp in (*posh._values.codecs, *posh._builtin.IMMUTABLE):
-            if tp.__module__ == Point.__module__ or not tp.__hash__:
+            ours = Name.__module__, Point.__module__
+            if tp.__module__ in ours or not tp.__hash__:
                 continue
             if tp in (slice, pathlib.WindowsPath, datetime.tzinfo, functools.partial):
                 continue

@@ -26,6 +26,7 @@ import unittest
 import uuid
 
 import posh
+from twin import same
 
 # What hypothesis keeps is no part of the build; children have the parent's.
 if "HYPOTHESIS_STORAGE_DIRECTORY" not in os.environ:
@@ -152,25 +153,6 @@ def state_of(x):
         return {n: plain(getattr(x, n)) for n in Slotted.__slots__
                 if hasattr(x, n)}
     return dict(sorted(plain(vars(x)).items()))
-
-
-def same(a, b):
-    """Are the two equal, types, signs, bounds and order included?"""
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, (list, tuple)):
-        return len(a) == len(b) and all(map(same, a, b))
-    if isinstance(a, dict):
-        return same(list(a.items()), list(b.items()))
-    if isinstance(a, collections.deque):
-        return a.maxlen == b.maxlen and same(list(a), list(b))
-    if isinstance(a, array.array):
-        return a.typecode == b.typecode and same(list(a), list(b))
-    if isinstance(a, (set, frozenset)):
-        return a == b and same(sorted(map(repr, a)), sorted(map(repr, b)))
-    if isinstance(a, (float, complex)):
-        return repr(a) == repr(b)
-    return a == b
 
 
 def outcome(do, x, args):

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Do the same to a shared object and to its builtin twin, and compare."""
+import array
+import collections
 import random
 import time
 import unittest
@@ -24,14 +26,22 @@ def plain(x):
 
 
 def same(a, b):
-    """Are the two equal, types and signs and order included?"""
+    """Are the two equal, types, signs, bounds and order included?"""
     if type(a) is not type(b):
         return False
     if isinstance(a, (list, tuple)):
         return len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, dict):
         return same(list(a.items()), list(b.items()))
-    return a == b or repr(a) == repr(b)
+    if isinstance(a, collections.deque):
+        return a.maxlen == b.maxlen and same(list(a), list(b))
+    if isinstance(a, array.array):
+        return a.typecode == b.typecode and same(list(a), list(b))
+    if isinstance(a, (set, frozenset)):
+        return a == b and same(sorted(map(repr, a)), sorted(map(repr, b)))
+    if isinstance(a, (float, complex)):
+        return repr(a) == repr(b)
+    return a == b
 
 
 def outcome(function, x):
