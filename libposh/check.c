@@ -28,6 +28,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "attach.h"
 #include "check.h"
 #include "format.h"
 #include "gate.h"
@@ -62,7 +63,8 @@ check_header(struct posh__check *c)
 	struct posh__header *hdr = h->hdr;
 	struct stat st;
 
-	if (fstat(h->fd, &st)) /* the user closed it */
+	/* Or did the user close it? */
+	if (!posh__fd_ours(h, h->fd) || fstat(h->fd, &st))
 		st.st_size = (off_t)h->reserve;
 	if (posh__format_check(hdr, (uint64_t)st.st_size))
 		posh__say(c, "the header is none of a heap with %llu bytes",

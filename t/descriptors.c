@@ -213,6 +213,13 @@ other_has_it(void)
 		   rc);
 }
 
+static void
+note(const char *what, void *arg)
+{
+	(void)arg;
+	tap_note("%s", what);
+}
+
 /* Tell a lie about a living member, so that its byte alone counts, and look
  * at it with a descriptor that is not the heap's any more. */
 static void
@@ -240,6 +247,11 @@ other_file(void)
 	close(was);
 	actor_say(&a, 'g');
 	actor_end(&a);
+	posh_heap_reap(heap);
+	close(heap->fd);
+	occupy(heap->fd, heap->fd + 1);
+	ok(posh_heap_check(heap, note, NULL) == 0,
+	   "a check does not take it for the heap's");
 	posh_heap_close(heap);
 }
 
