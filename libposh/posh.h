@@ -177,8 +177,9 @@ POSH_API int posh_heap_stats(posh_heap *h, struct posh_stats *out, size_t size);
 
 /* Recover every member that died, and recount every suspect.  Returns how
  * many members were recovered.
- *   -ETIMEDOUT  a stopped process keeps the world from standing still;
- *               the dead were recovered, suspects stay
+ *   -ETIMEDOUT  after about a second: a stopped process, in the middle of a
+ *               write, keeps the world from standing still; the dead were
+ *               recovered, suspects stay
  * Since 0.1. */
 POSH_API int posh_heap_reap(posh_heap *h);
 
@@ -186,7 +187,7 @@ POSH_API int posh_heap_reap(posh_heap *h);
  * find.  Writers stand still meanwhile, readers do not.  Happens by itself
  * when twice as much is in use as after the last time.  Returns how many
  * objects were garbage.
- *   -ETIMEDOUT  as posh_heap_reap
+ *   -ETIMEDOUT  as posh_heap_reap; nothing was freed
  *   -ENOMEM     there is no private memory for the marks
  * Since 0.1. */
 POSH_API int64_t posh_heap_collect(posh_heap *h);
