@@ -67,9 +67,9 @@ pkgpyexec_PYTHON = \
 	%D%/posh/_exception.py \
 	%D%/posh/_heap.py \
 	%D%/posh/_known.py \
-	%D%/posh/_library.py \
 	%D%/posh/_numpy.py \
 	%D%/posh/_policy.py \
+	%D%/posh/_pprint.py \
 	%D%/posh/_process.py \
 	%D%/posh/_rebase.py \
 	%D%/posh/_ticket.py \

@@ -60,7 +60,7 @@ from ._process import (
     waitpid,
 )
 from ._ticket import transit_timeout
-from . import _library
+from . import _pprint
 
 error = Error  # the name of old
 array = SharedArray

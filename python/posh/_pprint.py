@@ -1,20 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""What Python's own library does by type(x), mended for shared objects.
+"""pprint, mended for shared objects.
 
-pprint and dataclasses.asdict() go by type(x), which is no list for a shared
-list.  So they are given private copies: pprint, of what it knows to break
-into lines, a copy that has proxies for what is inside; asdict(), which copies
-all that it finds anyway, a deep one.  copy.replace() calls what a
-SimpleNamespace's class has for it, which is written in C.
+It goes by type(x), which is no list for a shared list.  So what it knows to
+break into lines, to sort and to cut at a depth is given to it as a private
+copy, which has proxies for what is inside.
 """
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import functools
 import pprint
-import types
 from typing import Any
 
 from . import _posh
@@ -79,33 +75,6 @@ def _mend_pprint(cls: Any) -> None:
     cls._format = _format
 
 
-def _mend_dataclasses(name: str) -> None:
-    convert = getattr(dataclasses, name)
-
-    @functools.wraps(convert)
-    def mended(x, *args):
-        return convert(_posh.unshare(x), *args)
-
-    setattr(dataclasses, name, mended)
-
-
-def _mend_replace() -> None:
-    replace = copy.replace  # type: ignore[attr-defined]
-
-    @functools.wraps(replace)
-    def mended(x, /, **changes):
-        if isinstance(x, types.SimpleNamespace):
-            x = _posh._copy(x)
-        return replace(x, **changes)
-
-    copy.replace = mended  # type: ignore[attr-defined]
-
-
 # Their names are CPython's own business: without one, nothing is mended.
 if hasattr(pprint.PrettyPrinter, "_safe_repr"):
     _mend_pprint(pprint.PrettyPrinter)
-for _name in ("_asdict_inner", "_astuple_inner"):
-    if hasattr(dataclasses, _name):
-        _mend_dataclasses(_name)
-if hasattr(copy, "replace"):
-    _mend_replace()
