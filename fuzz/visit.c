@@ -149,6 +149,12 @@ see_dict(struct tour *t, posh_handle o)
 		use(t, &some[0], true);
 	if (posh_dict_pop(t->h, o, &k, &v) == 0)
 		use(t, &v, true);
+	posh_dict_move(t->h, o, &some[2], POSH_FIRST);
+	posh_dict_move(t->h, o, &some[2], POSH_LAST);
+	if (posh_dict_popfirst(t->h, o, &k, &v) == 0) {
+		use(t, &k, true);
+		use(t, &v, true);
+	}
 	if (posh_dict_popitem(t->h, o, &k, &v) == 0) {
 		use(t, &k, true);
 		use(t, &v, true);

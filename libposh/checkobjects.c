@@ -135,6 +135,7 @@ check_entry(struct posh__check *c, uint64_t dict, const struct posh__dview *v,
 	const struct posh__entry *e = &v->body->entry[i];
 	uint64_t key = posh__load(&e->key), value = posh__load(&e->value);
 	struct posh__place at = {false, 0, 0};
+	struct posh__items t;
 	struct posh__key k;
 
 	if (!value != !key)
@@ -147,6 +148,13 @@ check_entry(struct posh__check *c, uint64_t dict, const struct posh__dview *v,
 		return;
 	posh__check_value(c, dict, key);
 	posh__check_value(c, dict, value);
+	if (posh__items_view(c->self->h, key, &t) == 1 &&
+	    t.form == POSH_FORM_KEY &&
+	    !(posh__half_load(&v->body->marks) & POSH__DICT_VALUED))
+		posh__say(c,
+			  "dict %#llx: entry %u has a value that the body"
+			  " is not marked for",
+			  posh__hex(dict), i);
 	if (posh__stored_key(c->self, key, &k) ||
 	    posh__load(&e->hash) != k.hash)
 		posh__say(c, "dict %#llx: entry %u has a wrong hash",

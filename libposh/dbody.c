@@ -206,19 +206,25 @@ posh__dmissing(struct posh__self *self, const struct posh__dview *v,
 		return -ENOENT;
 	if (marks & POSH__DICT_OPAQUE)
 		return -ENOTUNIQ;
-	if (posh__dict_marks(key->in))
-		return -ENOENT; /* equal only to itself */
+	if (posh__dict_marks(self->h, key->in))
+		return -ENOENT; /* who sets such a key compares it */
 	return has_alike(self, v, key->hash) ? -ENOTUNIQ : -ENOENT;
 }
 
 uint64_t
-posh__dict_marks(const struct posh_value *in)
+posh__dict_marks(struct posh_heap *h, const struct posh_value *in)
 {
 	uint64_t marks = in->flags & POSH_OPAQUE ? POSH__DICT_OPAQUE : 0;
+	struct posh__items t;
+	bool valued = in->type == POSH_TUPLE && in->width == POSH_FORM_KEY;
 
-	if (in->type == POSH_TUPLE && in->width == POSH_FORM_KEY)
-		marks |= POSH__DICT_VALUED;
-	return marks;
+	if (in->type == POSH_OBJECT) /* one that was read */
+		valued = posh__items_view(
+				 h,
+				 POSH__TAGGED(POSH__TAG_OBJECT, in->object.off),
+				 &t) == 1 &&
+			 t.form == POSH_FORM_KEY;
+	return marks | (valued ? POSH__DICT_VALUED : 0);
 }
 
 static bool

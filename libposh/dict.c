@@ -229,7 +229,7 @@ insert(struct posh__self *self, uint64_t dict, struct posh__dview *v,
 	}
 	if (imm)
 		posh__store(&self->t->val[1], value);
-	mark(v->body, posh__dict_marks(in));
+	mark(v->body, posh__dict_marks(self->h, in));
 	insert_vals(self, dict, v, key->hash, at->pos);
 	return 0;
 }
@@ -636,6 +636,8 @@ move(struct posh__self *self, uint64_t dict, struct posh__dview *v,
 	rc = end_room(self, dict, end, v);
 	if (rc == 0)
 		rc = lookup(self, v, key, &at);
+	if (rc == 0 && !at.found)
+		rc = -EUCLEAN; /* it was no item of the old body's */
 	if (rc == 0)
 		move_entry(self, dict, v, &at, end);
 	return rc;
@@ -868,7 +870,8 @@ posh_dict_update(posh_heap *h, posh_handle o, struct posh_value *item, size_t n,
 		rc = check_value(h, o, &item[2 * i + 1]);
 		if (rc == 0) /* malformed? */
 			rc = posh__key(self, &item[2 * i], &key);
-		marks |= posh__dict_marks(&item[2 * i]);
+		if (rc == 0)
+			marks |= posh__dict_marks(h, &item[2 * i]);
 		distinct = distinct && item[2 * i].flags & POSH_DISTINCT;
 	}
 	if (rc == 0)
@@ -904,6 +907,13 @@ sound_stage(struct posh__self *self)
 
 /* Recovery.  Numbers of a damaged heap must not crash it. */
 static void
+finish_delete(struct posh__self *self, struct posh__dview *v)
+{
+	if (POSH__USED(posh__load(&self->t->count)) <= v->capacity)
+		run_delete(self, v);
+}
+
+static void
 finish_move(struct posh__self *self, struct posh__dview *v)
 {
 	uint64_t count = posh__load(&self->t->count);
@@ -931,7 +941,7 @@ posh__dict_finish(struct posh__self *self, uint64_t op)
 	if ((op & 0xff) == POSH__OP_DINSERT)
 		run_insert(self, &v);
 	else if ((op & 0xff) == POSH__OP_DDELETE)
-		run_delete(self, &v);
+		finish_delete(self, &v);
 	else if ((op & 0xff) == POSH__OP_DMOVE)
 		finish_move(self, &v);
 	else if (sound_stage(self))

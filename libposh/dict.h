@@ -54,7 +54,7 @@ int posh__dlookup(struct posh__self *self, const struct posh__dview *v,
 enum { POSH__DICT_OPAQUE = 1, POSH__DICT_VALUED = 2 };
 
 /* Return the marks of a body that has this key. */
-uint64_t posh__dict_marks(const struct posh_value *in);
+uint64_t posh__dict_marks(struct posh_heap *h, const struct posh_value *in);
 
 /* What a lookup of an input returns that found nothing:
  *   -ENOENT

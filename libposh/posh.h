@@ -620,8 +620,10 @@ POSH_API int64_t posh_deque_snapshot(posh_heap *h, posh_handle o,
  * Opaque keys are compared by those who set them.  A key without POSH_DISTINCT
  * that is not found is -ENOTUNIQ, and nothing is changed, if one that is there
  * may be equal to it: one of POSH_FORM_KEY that has it as its value, or, if
- * POSH_OPAQUE keys were set since the dict was empty, any.  posh_dict_update
- * says so already if there are such keys.
+ * POSH_OPAQUE keys were set since the dict was made, cleared or replaced, any.
+ * posh_dict_update says so already if there are such keys; those of one call
+ * are not compared with each other.  Of a POSH_NEW value `object` is to be set
+ * again.
  */
 
 /* Make an empty dict.  The caller owns a hold.  Since 0.1. */

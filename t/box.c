@@ -600,6 +600,14 @@ test_candidates(void)
 		   posh_dict_get(heap, dict, &out[0], &v) == 0 && v.i == 0 &&
 		   posh_dict_get(heap, dict, &out[1], &v) == 0 && v.i == 1,
 	   "those with a value are found by it, and are keys again");
+	v = posh_int(0);
+	ok(posh_dict_clear(heap, dict) == 0 &&
+		   posh_dict_set(heap, dict, &out[0], &v) == 1 &&
+		   missing(value) == -ENOTUNIQ,
+	   "also in another dict");
+	posh_dict_clear(heap, dict);
+	for (i = 0; i < 3; i++)
+		posh_dict_set(heap, dict, &key[i], &v);
 	posh_object_drop(heap, out[0].object);
 	posh_object_drop(heap, out[1].object);
 	ok(posh_dict_candidates(heap, dict, &value, 1, out) == 2,

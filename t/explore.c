@@ -631,6 +631,14 @@ move_item(posh_heap *h)
 }
 
 static void
+pop_moving(posh_heap *h)
+{
+	struct posh_value k = text("the key of number 1");
+
+	must(posh_dict_pop(h, dict, &k, NULL));
+}
+
+static void
 move_ahead(posh_heap *h)
 {
 	struct posh_value k = text("the key of number 4");
@@ -664,6 +672,17 @@ static void
 check_dict(posh_heap *o)
 {
 	read_kept(o);
+}
+
+static void
+check_popped(posh_heap *o)
+{
+	struct posh_value k = text("the key of number 1");
+	int rc = posh_dict_get(o, dict, &k, NULL);
+
+	check_dict(o);
+	if (rc != -ENOENT && (rc || !explorer_died(1)))
+		explorer_fail("an item that was popped is there");
 }
 
 /*
@@ -1656,8 +1675,8 @@ static const struct explorer_program programs[] = {
 	 .long_preemptions = 3},
 	{.name = "an item moves while it is popped, one dies",
 	 .setup = setup_dict,
-	 .check = check_dict,
-	 .actor = {{move_item, 0, ALL}, {pop_item, 1, ALL}},
+	 .check = check_popped,
+	 .actor = {{move_item, 0, ALL}, {pop_moving, 1, ALL}},
 	 .preemptions = 1,
 	 .deaths = 1,
 	 .long_preemptions = 2,

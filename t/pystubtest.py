@@ -28,7 +28,8 @@ posh\._class\._WRAPPERS
 posh\._class\.Attributes\.__class__
 posh\._rebase\._Replacement\.__class_getitem__
 # they have the builtin's methods, which are made at import
-posh(\._bytes)?\.(Shared)?(Array|Bytearray|array|bytearray)\..*
+posh(\._[a-z]+)?\.(Shared)?(Array|Bytearray|array|bytearray)\..*
+posh\._rebase\.RebasedBytearray\.maketrans
 posh\.[A-Z].*\.get
 posh\.dict\.get
 """
