@@ -239,6 +239,12 @@ class ArrayTest(unittest.TestCase):
             d[x] = i
             self.assertEqual(d[x], i)
         self.assertEqual(posh.dict({np.float64(1.5): 1})[1.5], 1)
+        for one in np.longdouble(1), np.clongdouble(1):
+            twice = posh.dict({one: 1})
+            twice[one + one - one] = 2
+            self.assertEqual((len(twice), twice[1]), (1, 2))
+        for x in np.str_("a\0"), np.bytes_(b"a\0"), np.longdouble("1e4000"):
+            self.assertEqual(repr(posh.share([x])[0]), repr(x))
         self.assertEqual(posh.dict({7: 1})[np.int16(7)], 1)
         pid = posh.forkcall(p.append, p[0])
         self.assertEqual(posh.waitall([pid]), {pid: 0})

@@ -284,6 +284,39 @@ class Ring(collections.deque):
 
 
 @posh.shareable
+class Tags(set):
+    pass
+
+
+@posh.shareable
+class Frame(bytearray):
+    pass
+
+
+@posh.shareable
+class Ordered(collections.OrderedDict):
+    pass
+
+
+@posh.shareable
+class Filled(collections.defaultdict):
+    pass
+
+
+@posh.shareable
+class Sour:
+    """Can't be hashed at times."""
+
+    bad = False
+
+    def __hash__(self):
+        return 1 // (not Sour.bad)
+
+    def __eq__(self, other):
+        return isinstance(other, Sour)
+
+
+@posh.shareable
 class Votes(collections.Counter):
     pass
 
@@ -338,6 +371,10 @@ KINDS = {
     "from list": lambda: Names([3, 1, 2]),
     "from dict": lambda: Table(a=1, b=[2]),
     "from deque": lambda: Ring([3, 1, 2], 5),
+    "from set": lambda: Tags({5, 3, 4}),
+    "from bytearray": lambda: Frame(b"\x03ab\x01"),
+    "from OrderedDict": lambda: Ordered(b=1, a=[2]),
+    "from defaultdict": lambda: Filled(list, {"a": [1]}),
     "from Counter": lambda: Votes("abca"),
     "UserList": lambda: Words([3, 1, 2]),
     "UserDict": lambda: Config(a=1, b=[2]),
@@ -1142,7 +1179,7 @@ DIFFERENT = {
     "C code insists on the builtin": {
         "heap": (*LISTS, "from list"),
         "maketrans": DICTS,
-        "array": ("bytearray",),
+        "array": ("bytearray", "from bytearray"),
     },
     "C code refuses a builtin by its type, and does not know a proxy": {
         "proxytype": (*LISTS, "deque", "bounded deque", "from list",
@@ -1161,12 +1198,14 @@ DIFFERENT = {
                     "slots dataclass"),
     },
     "the text of the message": {
-        "pop": ("OrderedDict",),
+        "pop": ("OrderedDict", "from OrderedDict"),
         "delete_item": ("SimpleNamespace",),
-        "iterate_and_change": ("OrderedDict",),
+        "iterate_and_change": ("OrderedDict", "from OrderedDict"),
     },
-    "sets have no order": {"pop": ("set",)},
-    "views are those of dict": {"views_repr": ("OrderedDict",)},
+    "sets have no order": {"pop": ("set", "from set")},
+    "views are those of dict": {
+        "views_repr": ("OrderedDict", "from OrderedDict"),
+    },
     "texts with an address in them": {
         "reprlib": ("instance", "mapping", "sequence", "generic", "iterator"),
     },
@@ -1196,17 +1235,19 @@ DIFFERENT_OPERATORS = {
     ),
     "C code looks for a set among frozensets, and knows no proxy": (
         lambda op, a, b, shared: op == "contains"
-        and a in ("set", "frozenset", "empty set")
-        and b in ("set", "empty set")
-        and shared == (False, True)
+        and a in ("set", "frozenset", "empty set", "from set")
+        and b in ("set", "empty set", "from set")
+        and (shared == (False, True) or a == "from set" and shared[1])
     ),
     "d[-1] is one operation, so a deque is a mapping to %": (
         lambda op, a, b, shared: op == "mod"
         and b in DEQUES
-        and a in ("str", "bytes", "bytearray")
+        and a in ("str", "bytes", "bytearray", "from bytearray")
     ),
     "C code insists on the builtin": lambda op, a, b, shared: (
-        op == "mod" and a in ("bytes", "bytearray") and b == "bytearray"
+        op == "mod"
+        and a in ("bytes", "bytearray", "from bytearray")
+        and b in ("bytearray", "from bytearray")
     ),
     "CPython's oddity: n * [1] is allowed, n *= [1] is not": (
         lambda op, a, b, shared: op == "*=" and a == "Vector" and shared[1]
@@ -1437,6 +1478,17 @@ class CopyTest(unittest.TestCase):
 
     def test_failure(self):
         """what could not be copied is not taken for a copy later"""
+        p, memo = posh.share([[1], {Sour(): 1}]), {}
+        self.addCleanup(setattr, Sour, "bad", False)
+        Sour.bad = True
+        with self.assertRaises(ZeroDivisionError):
+            copy.deepcopy(p, memo)
+        Sour.bad = False
+        self.assertEqual(memo, {})
+        self.assertEqual(len(copy.deepcopy(p, memo)[1]), 1)
+
+    def test_memo(self):
+        """what was copied with a memo is not copied again"""
         a = posh.share([1, [2]])
         d = {}
         self.assertEqual(a.__deepcopy__(d), [1, [2]])

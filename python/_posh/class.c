@@ -240,7 +240,6 @@ class_dealloc(PyObject *op)
 	Py_XDECREF(cls->names);
 	Py_XDECREF(cls->init);
 	Py_XDECREF(cls->hash);
-	Py_XDECREF(cls->hash);
 	Py_XDECREF(cls->synch);
 	PyObject_Free(op);
 	Py_DECREF(tp);

@@ -76,6 +76,4 @@ PyObject *dict_clear(METHOD_ARGS);
 /* Raise what dict's method of that name raises for such arguments. */
 #define DICT_MISUSE(name) proxy_misuse(PyDict_New(), name, args, nargs, kwnames)
 
-/* Give the dict its items in another order. */
-
 #endif

@@ -294,17 +294,18 @@ make_content(ref_object *r)
 	struct posh_value v = posh_fresh(kind);
 	PyObject *empty;
 	posh_handle o;
-	int rc = 0;
+	int rc;
 	if (kind == POSH_KIND_BUFFER) {
 		empty = PyBytes_FromStringAndSize(NULL, 0);
 		rc = empty ? buffer_create(r->heap, Py_None, empty, &o) : -1;
 		Py_XDECREF(empty);
+		if (rc < 0)
+			return rc;
 		v = posh_object(o);
 	}
-	if (rc == 0)
-		rc = instance_put(r->heap, r->handle, r->layout,
-				  posh_state->content_name, &v);
-	if (rc == 0 && kind == POSH_KIND_BUFFER)
+	rc = instance_put(r->heap, r->handle, r->layout,
+			  posh_state->content_name, &v);
+	if (kind == POSH_KIND_BUFFER)
 		heap_drop(r->heap, o);
 	return rc;
 }

@@ -88,7 +88,9 @@ PyDoc_STRVAR(show_doc,
 static PyObject *
 show(PyObject *Py_UNUSED(module), PyObject *yes)
 {
-	return PyBool_FromLong(missing_show(PyObject_IsTrue(yes) > 0));
+	int on = PyObject_IsTrue(yes);
+
+	return on < 0 ? NULL : PyBool_FromLong(missing_show(on));
 }
 
 static PyMethodDef functions[] = {{"_show_missing", show, METH_O, show_doc},

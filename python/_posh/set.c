@@ -5,10 +5,27 @@
  * an element is a key, found as dict.c and dictkey.c find it.
  */
 #include "set.h"
+#include "sharing.h"
 
 /*
  * Elements.
  */
+
+/* Return the set that the object of a class derived from set has, borrowed;
+ * x itself if it is none; or NULL. */
+static PyObject *
+content_of(PyObject *x)
+{
+	class_object *cls = NULL;
+	ref_object *r;
+
+	if (Py_TYPE(x)->tp_hash == PyObject_HashNotImplemented)
+		cls = class_find(Py_TYPE(x));
+	if (!cls || cls->content != POSH_KIND_SET)
+		return x;
+	r = instance_ref(x, cls);
+	return r ? instance_content(r) : NULL;
+}
 
 /* A set is looked for among frozensets, as the builtin does. */
 static PyObject *
@@ -16,8 +33,9 @@ element_of(PyObject *x)
 {
 	if (PySet_Check(x))
 		return PyFrozenSet_New(x);
-	if (!is_set_proxy(posh_state, x))
-		return Py_NewRef(x);
+	x = content_of(x);
+	if (!x || !is_set_proxy(posh_state, x))
+		return Py_XNewRef(x);
 	x = set_snapshot((proxy_object *)x);
 	if (x)
 		Py_SETREF(x, PyFrozenSet_New(x));

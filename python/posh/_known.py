@@ -429,7 +429,8 @@ def _numpy(numpy):
 
         def encode(x):
             # What is no number or text of Python's is equal to its kind only.
-            like = x.item()
+            text = next((t for t in (str, bytes) if issubclass(tp, t)), None)
+            like = _COPY[text](text, x) if text else x.item()
             if type(like) not in IMMUTABLE or issubclass(tp, times):
                 return Form(FORM_TYPED, (name, (x.dtype.str, x.tobytes())))
             return Form(FORM_LIKE, (name, like))
@@ -443,8 +444,32 @@ def _numpy(numpy):
         codecs[tp] = encode
         builders[name] = build
 
+    def add_long(tp):
+        """Its bytes have padding, so its state is text."""
+        name = f"numpy:{tp.__name__}"
+        narrow = complex if issubclass(tp, numpy.complexfloating) else float
+
+        def encode(x):
+            text = str(x.real), str(x.imag)
+            with numpy.errstate(all="ignore"):
+                like = x.astype(narrow)
+            key = like.item() if like == x else Form(FORM_TYPED, (name, text))
+            return Form(FORM_LIKE, (name, key, text))
+
+        def build(text):
+            x = numpy.zeros(1, tp)
+            if narrow is complex:
+                x.real, x.imag = map(numpy.longdouble, text)
+            else:
+                x[0] = numpy.longdouble(text[0])
+            return x[0]
+
+        add(tp, name, encode, build)
+
     for tp in set(numpy.sctypeDict.values()):
-        if not issubclass(tp, (numpy.object_, numpy.void)):
+        if issubclass(tp, (numpy.longdouble, numpy.clongdouble)):
+            add_long(tp)
+        elif not issubclass(tp, (numpy.object_, numpy.void)):
             add_scalar(tp)
 
 

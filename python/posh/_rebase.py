@@ -56,8 +56,13 @@ _OWN = {
 }
 
 #: Methods in which the content may call code of users while it is locked: the
-#: instance comes first.
-_LOCKING = {"pop", "popitem", "popleft", "remove", "sort"}
+#: instance comes first.  Items are set without, for speed: there an __eq__ of a
+#: key that wants the instance of a class without a policy may be a DeadlockError.
+_LOCKING = {
+    "add", "difference_update", "intersection_update", "pop", "popitem",
+    "popleft", "remove", "setdefault", "sort", "symmetric_difference_update",
+    "update",
+}  # fmt: skip
 
 
 def _content_of(x):
@@ -111,6 +116,9 @@ def _locking(forward):
             _posh._unlock(self)
 
     return locked
+
+
+_pop_first = _locking(lambda self: _posh._content(self)._popfirst())
 
 
 def _forwarding(name, shared):
@@ -204,10 +212,10 @@ def _merging(like):
     def __ror__(self, other):
         if not isinstance(other, dict):
             return NotImplemented
-        first = self.__class__ is type(other) or not isinstance(
-            self, type(other)
-        )
-        if first and not _posh.is_shared(other):
+        mro = self.__class__.__mro__
+        own = mro[: mro.index(type(other))] if type(other) in mro else ()
+        overridden = any({"__or__", "__ror__"} & vars(c).keys() for c in own)
+        if not overridden and not _posh.is_shared(other):
             # It was asked first, refused a proxy, and would take a dict.
             result = type(other).__or__(other, _posh._copy(self))
             if result is not NotImplemented:
@@ -282,10 +290,12 @@ class RebasedOrderedDict(RebasedDict):
 
         Raises KeyError if the dict is empty.
         """
-        content = _posh._content(self)
-        if last and content:
+        if not last:
+            return _pop_first(self)
+        try:
             return super().popitem()
-        return content._popfirst()
+        except KeyError:
+            raise KeyError("dictionary is empty") from None
 
     def __eq__(self, other):
         if not isinstance(other, collections.OrderedDict):
@@ -423,6 +433,28 @@ class RebasedSet(_forwarding("RebasedSet", _posh.SharedSet)):
         if text.startswith("set("):  # empty, or inside itself
             return name + text[len("set") :]
         return f"{name}({text})"
+
+
+def _changing(forward, change):
+    """As with list: `x |= p` changes x."""
+
+    @functools.wraps(forward)
+    def reflected(self, other):
+        if isinstance(other, set) and _posh._is_in_place(sys._getframe(1)):
+            getattr(other, change)(_posh._content(self).copy())
+            return other
+        return forward(self, other)
+
+    return reflected
+
+
+for _name, _change in (
+    ("__ror__", "update"),
+    ("__rand__", "intersection_update"),
+    ("__rsub__", "difference_update"),
+    ("__rxor__", "symmetric_difference_update"),
+):
+    setattr(RebasedSet, _name, _changing(getattr(RebasedSet, _name), _change))
 
 
 class RebasedBytearray(_forwarding("RebasedBytearray", SharedBytearray)):
