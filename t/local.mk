@@ -159,13 +159,20 @@ EXTRA_DIST += $(PYTHON_TESTS) %D%/aarch64.sh %D%/cpython.py \
 	%D%/cpython_exclude.py %D%/pythons.sh %D%/sanitize.sh \
 	%D%/members.py %D%/source.sh %D%/tap.py %D%/twin.py
 
-# The same tests with the larger bounds; storms go on for so many seconds each.
+# Storms, which go on for so many seconds each; soak-all, all tests with the
+# larger bounds.
 SOAK_SECONDS = 60
-SOAK_LIMIT = 7200
+SOAK_LIMIT = 36000
+SOAK_TESTS = %D%/soak.t %D%/storm.t %D%/fuzz.t
+if ENABLE_PYTHON
+SOAK_TESTS += %D%/pycrash.py %D%/pyfuzz.py %D%/pystorm.py
+endif
 soak:
 	POSH_SOAK=$(SOAK_SECONDS) $(MAKE) $(AM_MAKEFLAGS) check \
-		TEST_LIMIT=$(SOAK_LIMIT)
-	! test -f %D%/soak.log || grep '^# ' %D%/soak.log
+		TESTS='$(SOAK_TESTS)' TEST_LIMIT=$(SOAK_LIMIT)
+	grep '^# .*[0-9]' $(patsubst %.t,%.log,$(filter %.t,$(SOAK_TESTS)))
+soak-all:
+	$(MAKE) $(AM_MAKEFLAGS) soak SOAK_TESTS='$(TESTS)'
 
 # Generated sequences by the thousand: so many for each type, each way.
 SEQUENCES = 2000
