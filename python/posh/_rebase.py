@@ -416,10 +416,29 @@ class RebasedDeque(_forwarding("RebasedDeque", _posh.SharedDeque)):
         return super().__radd__(other)
 
 
+def _changing(name, change):
+    """As with list: `x |= p` changes x."""
+    forward = _forwarder(getattr(_posh.SharedSet, name))
+
+    @functools.wraps(forward)
+    def reflected(self, other):
+        if isinstance(other, set) and _posh._is_in_place(sys._getframe(1)):
+            getattr(other, change)(_posh._content(self).copy())
+            return other
+        return forward(self, other)
+
+    return reflected
+
+
 class RebasedSet(_forwarding("RebasedSet", _posh.SharedSet)):
     """In the place of set."""
 
     __slots__ = ()
+
+    __ror__ = _changing("__ror__", "update")
+    __rand__ = _changing("__rand__", "intersection_update")
+    __rsub__ = _changing("__rsub__", "difference_update")
+    __rxor__ = _changing("__rxor__", "symmetric_difference_update")
 
     def remove(self, element):
         try:
@@ -433,28 +452,6 @@ class RebasedSet(_forwarding("RebasedSet", _posh.SharedSet)):
         if text.startswith("set("):  # empty, or inside itself
             return name + text[len("set") :]
         return f"{name}({text})"
-
-
-def _changing(forward, change):
-    """As with list: `x |= p` changes x."""
-
-    @functools.wraps(forward)
-    def reflected(self, other):
-        if isinstance(other, set) and _posh._is_in_place(sys._getframe(1)):
-            getattr(other, change)(_posh._content(self).copy())
-            return other
-        return forward(self, other)
-
-    return reflected
-
-
-for _name, _change in (
-    ("__ror__", "update"),
-    ("__rand__", "intersection_update"),
-    ("__rsub__", "difference_update"),
-    ("__rxor__", "symmetric_difference_update"),
-):
-    setattr(RebasedSet, _name, _changing(getattr(RebasedSet, _name), _change))
 
 
 class RebasedBytearray(_forwarding("RebasedBytearray", SharedBytearray)):
