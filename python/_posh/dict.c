@@ -330,10 +330,11 @@ drop(proxy_object *p, const struct posh_value *k)
 	return 1;
 }
 
-/* Remove the key that was encoded: as dict_take, or -ENOTUNIQ. */
+/* Remove a key; its value goes to arg, a PyObject **, unless that is NULL. */
 static int
-take(proxy_object *p, const struct posh_value *k, PyObject **out)
+take(proxy_object *p, const struct posh_value *k, void *arg)
 {
+	PyObject **out = arg;
 	struct posh_value v;
 	int rc;
 
@@ -354,8 +355,14 @@ take(proxy_object *p, const struct posh_value *k, PyObject **out)
 	return rc;
 }
 
-int
-dict_take(proxy_object *p, PyObject *key, PyObject **out)
+/* What is done to a key that was encoded: 1, 0 if it is not there, -1, or
+ * -ENOTUNIQ. */
+typedef int key_function(proxy_object *p, const struct posh_value *k,
+			 void *arg);
+
+/* Do it to a key, however that is found: 1, 0 or -1. */
+static int
+with_key(proxy_object *p, PyObject *key, key_function *f, void *arg)
 {
 	struct posh_value k, found;
 	encoder e;
@@ -364,19 +371,25 @@ dict_take(proxy_object *p, PyObject *key, PyObject **out)
 	encoder_init(&e, p->heap);
 	rc = key_encode(p, key, &k, &e);
 	if (rc == KEY_DIRECT) {
-		rc = take(p, &k, out);
+		rc = f(p, &k, arg);
 		if (rc == -ENOTUNIQ) {
 			rc = key_alike(p, key, &k, &found, &e);
 			if (rc > 0)
-				rc = take(p, &found, out);
+				rc = f(p, &found, arg);
 		}
 	} else if (rc == KEY_SLOW) {
 		rc = key_find(p, key, &k, &e);
 		if (rc > 0)
-			rc = take(p, &k, out);
+			rc = f(p, &k, arg);
 	}
 	encoder_clear(&e);
 	return rc;
+}
+
+int
+dict_take(proxy_object *p, PyObject *key, PyObject **out)
+{
+	return with_key(p, key, take, out);
 }
 
 static int
@@ -563,45 +576,21 @@ dict_popfirst(PyObject *self, PyObject *unused)
 	return pop_end(self, POSH_FIRST, "dictionary is empty");
 }
 
-/* Move the key that was encoded: as dict_move, or -ENOTUNIQ. */
+/* Move a key to the end that arg is, an enum posh_end *. */
 static int
-move(proxy_object *p, const struct posh_value *k, enum posh_end end)
+move(proxy_object *p, const struct posh_value *k, void *arg)
 {
+	enum posh_end *end = arg;
 	int rc;
 
-	WRITE(p, rc, posh_dict_move(HEAP(p), p->handle, k, end));
+	WRITE(p, rc, posh_dict_move(HEAP(p), p->handle, k, *end));
 	return rc ? not_there(p, rc) : 1;
-}
-
-/* 1, 0 if there is no such key, or -1. */
-static int
-move_key(proxy_object *p, PyObject *key, enum posh_end end)
-{
-	struct posh_value k, found;
-	encoder e;
-	int rc;
-
-	encoder_init(&e, p->heap);
-	rc = key_encode(p, key, &k, &e);
-	if (rc == KEY_DIRECT) {
-		rc = move(p, &k, end);
-		if (rc == -ENOTUNIQ) {
-			rc = key_alike(p, key, &k, &found, &e);
-			if (rc > 0)
-				rc = move(p, &found, end);
-		}
-	} else if (rc == KEY_SLOW) {
-		rc = key_find(p, key, &k, &e);
-		if (rc > 0)
-			rc = move(p, &k, end);
-	}
-	encoder_clear(&e);
-	return rc;
 }
 
 static PyObject *
 dict_move(METHOD_ARGS)
 {
+	enum posh_end end;
 	int last, rc;
 
 	if (nargs != 2 || kwnames)
@@ -609,8 +598,8 @@ dict_move(METHOD_ARGS)
 	last = PyObject_IsTrue(args[1]);
 	if (last < 0)
 		return NULL;
-	rc = move_key((proxy_object *)self, args[0],
-		      last ? POSH_LAST : POSH_FIRST);
+	end = last ? POSH_LAST : POSH_FIRST;
+	rc = with_key((proxy_object *)self, args[0], move, &end);
 	if (rc == 0)
 		error_set_key(args[0]);
 	if (rc <= 0)

@@ -39,6 +39,7 @@ int key_settle(proxy_object *p, PyObject *key, struct posh_value *k,
 /* The same as key_find, but a key that is not there is shared to be set.  The
  * monitor is the caller's. */
 int key_make(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e);
+
 /* The same for a dict that the key is known not to be in: nothing is compared.
  */
 int key_new(proxy_object *p, PyObject *key, struct posh_value *k, encoder *e);
