@@ -326,6 +326,12 @@ dict_index(void)
 }
 
 static void
+dict_first(void)
+{
+	poke(&dbody()->first, 4, 3);
+}
+
+static void
 dict_deleted(void)
 {
 	poke(index_slot(0), 4, 1 + POSH__INDEX_FIRST);
@@ -497,6 +503,8 @@ static const struct damage damages[] = {
 	{"an entry with a wrong hash", dict_hash, "has a wrong hash"},
 	{"a key that is there twice", dict_twice, "is not found"},
 	{"an entry that the index lacks", dict_index, "is not found"},
+	{"an index that lacks an entry", dict_index, "names 4 of 5 items"},
+	{"an item before the first", dict_first, "entry 0 is passed over"},
 	{"an index of what was deleted", dict_deleted, "names no item"},
 	{"a tuple longer than its block", tuple_length, "90 items, in"},
 	{"a tuple of a class that is none", tuple_form, "a class that is no"},

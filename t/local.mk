@@ -45,6 +45,7 @@ C_TESTS = \
 	%D%/box.t \
 	%D%/buffer.t \
 	%D%/check-heap.t \
+	%D%/check-kinds.t \
 	%D%/check-live.t \
 	%D%/check-values.t \
 	%D%/crash.t \
@@ -56,6 +57,7 @@ C_TESTS = \
 	%D%/fork-crash.t \
 	%D%/fuzz.t \
 	%D%/heap.t \
+	%D%/journal.t \
 	%D%/lifecycle.t \
 	%D%/lock-crash.t \
 	%D%/lock.t \
@@ -81,6 +83,8 @@ LDADD = %D%/libtap.a libposh/libposh-check.la
 %C%_pairs_t_SOURCES = %D%/pairs.c %D%/explorer.c %D%/explorer.h \
 	%D%/scenario.c %D%/scenario.h %D%/world.c %D%/world.h
 %C%_explore_t_SOURCES = %D%/explore.c %D%/explorer.c %D%/explorer.h
+%C%_journal_t_SOURCES = %D%/journal.c %D%/scenario.c %D%/scenario.h \
+	%D%/world.c %D%/world.h
 %C%_nomem_t_LDFLAGS = \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 %C%_weak_t_SOURCES = \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading what is damaged: an error, and never something that the caller has
- * to look at first. */
+/* Reading what is damaged, and moving it: an error, and never something that
+ * the caller has to look at first. */
 #include "config.h"
 
 #include <errno.h>
@@ -250,6 +250,22 @@ static const struct {
 	{"a class that is a dict", no_class, class_of, 0},
 };
 
+/* An item before the first is moved to where a new body is made for it: what
+ * was read says that it is there, and the new body has no such item. */
+static void
+move_what_is_not(void)
+{
+	struct posh_value k = posh_utf8("a", 1);
+	uint32_t capacity = posh__half_load(&dbody()->capacity);
+	int rc;
+
+	poke(&dbody()->first, 4, 3);
+	set(&dbody()->fill, POSH__FILL(capacity, 5));
+	rc = posh_dict_move(heap, dict, &k, POSH_LAST);
+	if (!ok(rc == -EUCLEAN, "moving an item that gets lost"))
+		tap_note("%d", rc);
+}
+
 int
 main(void)
 {
@@ -272,6 +288,7 @@ main(void)
 				 (long long)after);
 	}
 	ok(posh_heap_check(heap, NULL, NULL) == 0, "the heap is in order");
+	move_what_is_not(); /* spoils it */
 	damage_end();
 	return tap_done();
 }

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* posh_heap_check, of deques, sets, blobs and buffers, and of a dict
+ * with keys of all kinds. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "damage.h"
+#include "tap.h"
+
+static posh_handle deque, elements, keys, blob, buffer;
+
+static void
+make(void)
+{
+	struct posh_value v[2] = {posh_utf8("an element of some length", 25),
+				  posh_bool(true)};
+	struct posh_value key = {.type = POSH_TUPLE, .width = POSH_FORM_KEY};
+	struct posh_value item[3] = {posh_utf8("a class", 7), posh_int(7),
+				     posh_none()};
+	int i;
+
+	key.size = 3;
+	key.items = item;
+	if (posh_deque_new(heap, 5, &deque) || posh_dict_new(heap, &keys) ||
+	    posh_dict_set(heap, keys, &key, v) < 0 ||
+	    posh_set_new(heap, &elements) || posh_blob_new(heap, 100, &blob) ||
+	    posh_buffer_new(heap, &buffer) ||
+	    posh_buffer_init(heap, buffer, blob, v) ||
+	    posh_dict_update(heap, elements, v, 1, 0))
+		abort();
+	/* The ring begins in its middle. */
+	for (i = 0; i < 3; i++)
+		if (posh_deque_appendleft(heap, deque, v))
+			abort();
+}
+
+static struct posh__ring *
+ring(void)
+{
+	return posh__ring_at(heap, posh__object(heap, deque.off)->body);
+}
+
+/* The element's slot, counted round. */
+static posh__word *
+slot(uint64_t i)
+{
+	return &ring()->slot[((ring()->fill >> 32) + i) &
+			     (ring()->capacity - 1)];
+}
+
+static void
+deque_length(void)
+{
+	set(&ring()->fill, 9);
+}
+
+static void
+deque_bound(void)
+{
+	struct posh__deque *d = posh__at(heap, deque.off);
+
+	set(&d->bound, 3);
+}
+
+static void
+deque_room(void)
+{
+	poke(&ring()->capacity, 4, 1024);
+}
+
+static void
+deque_odd(void)
+{
+	poke(&ring()->capacity, 4, 7);
+}
+
+static void
+deque_hole(void)
+{
+	set(slot(0), POSH__EMPTY);
+}
+
+static void
+deque_behind(void)
+{
+	set(slot(3), *slot(0));
+}
+
+static void
+deque_list(void)
+{
+	set(&posh__object(heap, deque.off)->body,
+	    posh__object(heap, list.off)->body);
+}
+
+static void
+set_value(void)
+{
+	set(&posh__dbody_at(heap, posh__object(heap, elements.off)->body)
+		     ->entry[0]
+		     .value,
+	    POSH__NONE);
+}
+
+static void
+dict_marks(void)
+{
+	poke(&posh__dbody_at(heap, posh__object(heap, keys.off)->body)->marks,
+	     4, 0);
+}
+
+static void
+blob_bytes(void)
+{
+	struct posh__blob *b = posh__at(heap, blob.off);
+
+	set(&b->bytes, 1000);
+}
+
+static void
+blob_window(void)
+{
+	struct posh__blob *b = posh__at(heap, blob.off);
+
+	set(&b->window, b->window + 50);
+}
+
+static void
+blob_body(void)
+{
+	set(&posh__object(heap, blob.off)->body,
+	    posh__object(heap, list.off)->body);
+}
+
+static void
+buffer_blob(void)
+{
+	struct posh__buffer *b = posh__at(heap, buffer.off);
+
+	set(&b->blob, POSH__TAGGED(POSH__TAG_OBJECT, list.off));
+}
+
+static void
+buffer_meta(void)
+{
+	struct posh__buffer *b = posh__at(heap, buffer.off);
+
+	set(&b->meta, POSH__TAGGED(POSH__TAG_OBJECT, list.off));
+}
+
+static void
+buffer_meta_tag(void)
+{
+	struct posh__buffer *b = posh__at(heap, buffer.off);
+
+	set(&b->meta, POSH__TAGGED(9, 5));
+}
+
+static void
+buffer_body(void)
+{
+	set(&posh__object(heap, buffer.off)->body,
+	    posh__object(heap, list.off)->body);
+}
+
+static const struct damage damages[] = {
+	{"more elements than a ring has", deque_length, "9 elements, room for"},
+	{"more elements than are allowed", deque_bound, "of 2 at most"},
+	{"a ring larger than its block", deque_room, "room for 1024"},
+	{"a ring of seven", deque_odd, "room for 7"},
+	{"a deque with a hole", deque_hole, "element 0 is EMPTY"},
+	{"a value behind a deque's end", deque_behind, "behind its end"},
+	{"a ring that is a list's", deque_list, "elements, room for"},
+	{"a set with a value", set_value, "element 0 has a value"},
+	{"a key without a mark", dict_marks, "the body is not marked for"},
+	{"a blob longer than its block", blob_bytes, "bytes make no sense"},
+	{"a window beyond its blob", blob_window, "bytes make no sense"},
+	{"a blob with a body", blob_body, "has a body"},
+	{"a buffer of a list", buffer_blob, "its blob is none"},
+	{"a buffer whose meta is a list", buffer_meta, "its meta is an object"},
+	{"a buffer whose meta is nothing", buffer_meta_tag, "is no value"},
+	{"a buffer with a body", buffer_body, "has a body"},
+};
+
+int
+main(void)
+{
+	alarm(200);
+	damage_make();
+	make();
+	damage_all(damages, sizeof(damages) / sizeof(damages[0]));
+	posh_object_drop(heap, deque);
+	posh_object_drop(heap, elements);
+	posh_object_drop(heap, keys);
+	posh_object_drop(heap, blob);
+	posh_object_drop(heap, buffer);
+	damage_end();
+	return tap_done();
+}
