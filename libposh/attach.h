@@ -79,6 +79,12 @@ extern bool (*posh__dead_hook)(struct posh_heap *h, uint32_t member,
  * timed, a while. */
 extern void (*posh__wait_hook)(const volatile void *p, uint32_t seen,
 			       bool timed);
+
+/* wait.c: a test hears that a thread has slept since `from`, by the clock that
+ * only goes on: until *p was not what was seen, or with NULL without a reason
+ * to wake up; for at most so many nanoseconds, if it got a processor then. */
+extern void (*posh__slept)(const volatile void *p, uint32_t seen, int64_t from,
+			   int64_t most);
 #endif
 
 /* Find out how the mapping is called in /proc/PID/maps. */

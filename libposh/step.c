@@ -11,6 +11,8 @@
 #ifdef POSH_CHECK
 void (*posh__access)(const volatile void *p, enum posh__access kind);
 void (*posh__wait_hook)(const volatile void *p, uint32_t seen, bool timed);
+void (*posh__slept)(const volatile void *p, uint32_t seen, int64_t from,
+		    int64_t most);
 enum posh__rule posh__broken;
 
 static const char *const rules[] = {"",

@@ -16,6 +16,28 @@
 
 #define MAX_SLEEP INT64_C(5000000)
 
+#ifdef POSH_CHECK
+static int64_t
+begin_sleep(void)
+{
+	struct timespec t = {0, 0};
+
+	if (posh__slept)
+		clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void
+end_sleep(const volatile void *p, uint32_t seen, int64_t from, int64_t most)
+{
+	if (posh__slept)
+		posh__slept(p, seen, from, most);
+}
+#else
+#define begin_sleep()                  0
+#define end_sleep(p, seen, from, most) ((void)(from))
+#endif
+
 static int
 futex(posh__half *w, int op, uint32_t val, const struct timespec *timeout)
 {
@@ -37,6 +59,7 @@ posh__sleep(struct posh__self *self, posh__half *w, uint32_t seen, int64_t ns)
 	bool hooks = h->before && h->after && !self->hookless;
 	struct timespec timeout = {0, 0};
 	void *token = NULL;
+	int64_t from;
 	int rc;
 
 	timeout.tv_nsec = ns < 0 ? 0 : ns < MAX_SLEEP ? ns : MAX_SLEEP;
@@ -44,7 +67,9 @@ posh__sleep(struct posh__self *self, posh__half *w, uint32_t seen, int64_t ns)
 		posh__leave(self);
 	if (hooks)
 		token = h->before(h->hook_arg);
+	from = begin_sleep();
 	rc = futex(w, FUTEX_WAIT, seen, &timeout);
+	end_sleep(w, seen, from, timeout.tv_nsec);
 	if (hooks)
 		h->after(token, h->hook_arg);
 	if (inside == 3)
@@ -64,14 +89,17 @@ void
 posh__nap(posh__half *w, uint32_t seen)
 {
 	struct timespec timeout = {0, MAX_SLEEP};
+	int64_t from = begin_sleep();
 
 	futex(w, FUTEX_WAIT, seen, &timeout);
+	end_sleep(w, seen, from, MAX_SLEEP);
 }
 
 void
 posh__pause(int64_t ns)
 {
 	struct timespec moment = {0, (long)ns};
+	int64_t from = begin_sleep();
 	POSH__UNCANCELLED;
 
 #ifdef POSH_CHECK
@@ -81,6 +109,7 @@ posh__pause(int64_t ns)
 	}
 #endif
 	nanosleep(&moment, NULL);
+	end_sleep(NULL, 0, from, ns);
 }
 
 static void
