@@ -109,7 +109,8 @@ check_deque(struct posh__check *c, uint64_t deque)
 	fill = posh__load(&b->fill);
 	start = (uint32_t)(fill >> 32);
 	len = (uint32_t)fill;
-	if (b->kind != POSH__KIND_RING || cap & (cap - 1) || len > cap ||
+	if (b->kind != POSH__KIND_RING || cap < POSH__RING_LEAST ||
+	    cap & (cap - 1) || len > cap ||
 	    sizeof(*b) + 8 * cap > posh__block_bytes(h, body)) {
 		posh__say(c, "deque %#llx: %u elements, room for %llu",
 			  posh__hex(deque), len, posh__hex(cap));

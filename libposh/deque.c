@@ -50,8 +50,6 @@
 
 #include "quick.h"
 
-enum { LEAST = 8 }; /* slots of a ring */
-
 /* Which side values come in by. */
 enum side { RIGHT = 0, LEFT = 1 };
 
@@ -122,7 +120,7 @@ look(struct posh_heap *h, uint64_t deque, struct view *v)
 	v->ring = posh__ring_at(h, off);
 	cap = posh__half_load(&v->ring->capacity);
 	v->fill = posh__load(&v->ring->fill);
-	if (v->ring->kind != POSH__KIND_RING || cap < LEAST ||
+	if (v->ring->kind != POSH__KIND_RING || cap < POSH__RING_LEAST ||
 	    cap & (cap - 1) || length_of(v->fill) > cap ||
 	    !posh__inside(h, off, sizeof(*v->ring) + 8 * cap))
 		return -EAGAIN;
@@ -448,7 +446,7 @@ static int
 make_ring(struct posh__self *self, uint64_t n, uint64_t fill)
 {
 	struct posh__ring *b;
-	uint64_t cap = LEAST;
+	uint64_t cap = POSH__RING_LEAST;
 	int rc;
 
 	while (cap < n)
@@ -1113,7 +1111,7 @@ sound(struct posh__self *self, unsigned op, uint64_t body, uint64_t cap)
 	uint64_t pos = posh__load(&t->pos), stage = posh__load(&t->stage);
 
 	if (posh__ring_at(self->h, body)->kind != POSH__KIND_RING ||
-	    cap < LEAST || cap & (cap - 1) ||
+	    cap < POSH__RING_LEAST || cap & (cap - 1) ||
 	    sizeof(struct posh__ring) + 8 * cap >
 		    posh__block_bytes(self->h, body))
 		return false;

@@ -45,6 +45,8 @@ struct posh__dbody {
 #define POSH__LIVE_(fill)      ((uint32_t)(fill))
 
 /* A deque, and its body: see deque.c. */
+enum { POSH__RING_LEAST = 8 }; /* slots of a ring */
+
 struct posh__deque {
 	struct posh__object head;
 	posh__word bound; /* elements at most, + 1; 0: no bound */

@@ -76,6 +76,14 @@ deque_odd(void)
 	poke(&ring()->capacity, 4, 7);
 }
 
+/* A power of two, with room for what is in it. */
+static void
+deque_small(void)
+{
+	set(&ring()->fill, 3);
+	poke(&ring()->capacity, 4, 4);
+}
+
 static void
 deque_hole(void)
 {
@@ -170,6 +178,7 @@ static const struct damage damages[] = {
 	{"more elements than are allowed", deque_bound, "of 2 at most"},
 	{"a ring larger than its block", deque_room, "room for 1024"},
 	{"a ring of seven", deque_odd, "room for 7"},
+	{"a ring of four", deque_small, "3 elements, room for 4"},
 	{"a deque with a hole", deque_hole, "element 0 is EMPTY"},
 	{"a value behind a deque's end", deque_behind, "behind its end"},
 	{"a ring that is a list's", deque_list, "elements, room for"},
