@@ -970,17 +970,16 @@ finish_append(struct posh__self *self, struct posh__body *b, uint64_t op)
 {
 	struct posh__thread *t = self->t;
 	uint64_t len = posh__load(&t->index), n = posh__load(&t->count), i;
+	uint64_t stage = posh__load(&t->stage);
 
 	if (posh__load(&b->length) == len) {
 		for (i = 0; i < n; i++)
 			posh__store(&b->slot[len + i], POSH__EMPTY);
 	} else if (op == POSH__OP_APPEND) {
 		posh__store(&t->val[0], POSH__EMPTY);
-	} else if (posh__inside(self->h, posh__load(&t->stage), sizeof(*b)) &&
+	} else if (!(stage & 15) && posh__inside(self->h, stage, sizeof(*b)) &&
 		   POSH_RULE(STAGE)) {
-		posh__store(
-			&posh__body_at(self->h, posh__load(&t->stage))->length,
-			0);
+		posh__store(&posh__body_at(self->h, stage)->length, 0);
 	}
 }
 

@@ -199,6 +199,27 @@ die_everywhere(const struct scenario *s)
 	return bad;
 }
 
+/* Run f in a child, which dies; recover it. */
+static bool
+dies_in(struct world *w, void (*at)(const char *name), void (*f)(void))
+{
+	int status;
+	pid_t pid;
+
+	posh_fork_arm();
+	pid = fork();
+	if (pid == 0) {
+		world = w;
+		posh__step = at;
+		f();
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		abort();
+	posh_heap_reap(w->h);
+	return WIFSIGNALED(status);
+}
+
 /* Dies when it has taken an item out, and meant to note what is left. */
 static void
 step_of_pop(const char *name)
@@ -209,34 +230,68 @@ step_of_pop(const char *name)
 	raise(SIGKILL);
 }
 
+static void
+pops(void)
+{
+	struct posh_value k = world_text("a");
+
+	posh_dict_pop(world->h, world->dict, &k, NULL);
+}
+
 /* A number that cannot be is not passed on to the dict. */
 static void
 refused(void)
 {
-	struct posh_value k = world_text("a"), v;
+	struct posh_value k = world_text("the second key"), v;
 	struct world w;
-	int status;
-	pid_t pid;
 
 	if (posh_heap_create(NULL, &w.h))
 		abort();
 	world_make(&w);
-	posh_fork_arm();
-	pid = fork();
-	if (pid == 0) {
-		world = &w;
-		posh__step = step_of_pop;
-		posh_dict_pop(w.h, w.dict, &k, NULL);
-		_exit(0);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		abort();
-	posh_heap_reap(w.h);
-	k = world_text("the second key");
-	ok(WIFSIGNALED(status) && posh_dict_len(w.h, w.dict) == 3 &&
+	ok(dies_in(&w, step_of_pop, pops) && posh_dict_len(w.h, w.dict) == 3 &&
 		   posh_dict_get(w.h, w.dict, &k, &v) == 0 &&
 		   posh_heap_check(w.h, NULL, NULL),
 	   "a dict whose recoverer was told nonsense can be read");
+	posh_heap_close(w.h);
+}
+
+/* Dies when the list has the values of the stage, which is said to be where no
+ * body can be: the first element would be half of what would be set to 0. */
+static void
+step_of_extend(const char *name)
+{
+	if (strcmp(name, "list.6"))
+		return;
+	posh__store(&world->h->selves->t->stage,
+		    posh__load(&posh__object(world->h, world->list.off)->body) +
+			    4);
+	raise(SIGKILL);
+}
+
+static void
+extends(void)
+{
+	struct posh_value v = world_text("a text that is staged");
+
+	posh_list_extend(world->h, world->list, &v, 1);
+}
+
+/* What no body can be is not emptied. */
+static void
+misplaced(void)
+{
+	struct posh_value v = posh_int(7), item;
+	struct world w;
+
+	if (posh_heap_create(NULL, &w.h))
+		abort();
+	world_make(&w);
+	ok(posh_list_set(w.h, w.list, 0, &v) == 0 &&
+		   dies_in(&w, step_of_extend, extends) &&
+		   posh_list_len(w.h, w.list) == 10 &&
+		   posh_list_get(w.h, w.list, 0, &item) == 0 &&
+		   item.type == POSH_INT && item.i == 7,
+	   "a stage in the middle of a body is not emptied");
 	posh_heap_close(w.h);
 }
 
@@ -263,7 +318,9 @@ main(int argc, char **argv)
 		all += shared->done;
 	}
 	tap_note("%lu damaged journals", all);
-	if (argc == 1)
+	if (argc == 1) {
 		refused();
+		misplaced();
+	}
 	return tap_done();
 }
