@@ -61,6 +61,7 @@ check_header(struct posh__check *c)
 {
 	struct posh_heap *h = c->self->h;
 	struct posh__header *hdr = h->hdr;
+	uint64_t hint = posh__load(&hdr->free_hint); /* ahead of size */
 	struct stat st;
 
 	/* Or did the user close it? */
@@ -71,6 +72,9 @@ check_header(struct posh__check *c)
 			  (unsigned long long)st.st_size);
 	if (posh__load(&hdr->collected) > posh__load(&hdr->size))
 		posh__say(c, "more was in use than there is");
+	if (hint < hdr->first || hint > posh__span_end(h))
+		posh__say(c, "span %llu is none to look from for a free one",
+			  posh__hex(hint));
 	posh__check_mutex(c, &hdr->grow_lock, "growth");
 }
 

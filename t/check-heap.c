@@ -110,6 +110,18 @@ header_collected(void)
 }
 
 static void
+header_hint(void)
+{
+	set(&heap->hdr->free_hint, heap->hdr->first - 1);
+}
+
+static void
+header_hint_beyond(void)
+{
+	set(&heap->hdr->free_hint, posh__span_end(heap) + 1);
+}
+
+static void
 header_high(void)
 {
 	set(&heap->hdr->members_high, POSH__MEMBERS + 1);
@@ -641,6 +653,8 @@ static const struct damage damages[] = {
 	{"a limit is changed", header_fixed, "the header is none"},
 	{"the heap is larger than its file", header_size, "header is none"},
 	{"more in use than there is", header_collected, "more was in use"},
+	{"a hint to the tables", header_hint, "to look from for a free"},
+	{"a hint beyond the heap", header_hint_beyond, "to look from for a"},
 	{"more members than there can be", header_high, "header is none"},
 	{"growth is locked by nobody", header_lock, "the lock of growth"},
 
