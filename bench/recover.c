@@ -127,6 +127,8 @@ worker(posh_heap *h, posh_handle list, posh_handle ring, enum work what)
 
 	if (what == NOTHING)
 		return 0;
+	if (what == READ)
+		v = posh_fresh(POSH_KIND_LIST);
 	must(posh_list_append(h, list, &v));
 	*longest = -1;
 	posh_fork_arm();
@@ -135,8 +137,12 @@ worker(posh_heap *h, posh_handle list, posh_handle ring, enum work what)
 		return pid;
 	posh_object_drop(h, ring);
 	for (last = now();; last = t) {
-		must(what == WRITE ? posh_list_set(h, list, 0, &v)
-				   : posh_list_get(h, list, 0, &v));
+		if (what == WRITE) {
+			must(posh_list_set(h, list, 0, &v));
+		} else {
+			must(posh_list_get(h, list, 0, &v));
+			posh_object_drop(h, v.object);
+		}
 		t = now();
 		if (t - last > *longest)
 			*longest = t - last;

@@ -92,7 +92,7 @@ check_links(struct posh__check *c, uint64_t block, uint64_t w, unsigned kind)
 	if (links > 1 && kind >= POSH__KIND_STR && !(w & POSH__SUSPECT))
 		posh__say(c, "block %#llx (kind %u) has %llu owners",
 			  posh__hex(block), kind, posh__hex(links));
-	if (!links && !posh__held_anywhere(c->self, block))
+	if (!links && !posh__named_anywhere(c->self, block))
 		posh__say(c, "block %#llx (kind %u) lives for nobody",
 			  posh__hex(block), kind);
 }

@@ -22,8 +22,9 @@ check_hold(uint64_t object, unsigned state, void *arg)
 	posh__word *w = posh__block_word(h, object);
 	unsigned kind;
 
-	if (state == POSH__HOLD_ENTERING)
-		return; /* by a reader: to be seen */
+	/* By a reader: to be seen; a drop to be finished. */
+	if (state == POSH__HOLD_ENTERING || state == POSH__HOLD_DROPPING)
+		return;
 	if (state != POSH__HOLD_HELD) {
 		posh__say(c,
 			  "a hold of %#llx is in state %u, which does not "

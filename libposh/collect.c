@@ -12,8 +12,9 @@
  * INVARIANTS
  *   I1  while the gate is shut nothing that is not marked can be reached by
  *       anybody: a reader gets only to what a held object leads to;
- *   I2  holds are only added meanwhile, by readers, to what is marked (a
- *       drop is a write, and waits at the gate);
+ *   I2  holds are only added meanwhile, by readers, to what is marked; one
+ *       that is dropped stays DROPPING, which counts as a hold here: it may
+ *       have been the way to what was entered behind our back;
  *   I3  garbage is reached by nobody when the gate is open again; what is held
  *       of it cannot be freed and used again before it is emptied;
  *   I4  emptying is an operation like any other: a death in the middle is
@@ -28,6 +29,7 @@
 #include <stdlib.h>
 
 #include "gate.h"
+#include "ref.h"
 #include "walk.h"
 
 /* So much is in use when the first collection happens by itself. */
@@ -477,16 +479,12 @@ due(struct posh_heap *h)
 				(now >= max / 4 * 3 && now >= last + max / 16));
 }
 
-void
-posh__collect_soon(struct posh__self *self)
+static void
+collect_if_due(struct posh__self *self)
 {
 	struct posh_heap *h = self->h;
 	void *token = NULL;
 
-	/* Not inside a monitor: others may be at the gate with theirs. */
-	if (self->nheld || self->hookless)
-		return;
-	posh__private_store(&h->grown, 0);
 	if (!due(h))
 		return;
 	/* Other threads of this process may run meanwhile. */
@@ -502,4 +500,19 @@ posh__collect_soon(struct posh__self *self)
 	posh__leave(self);
 	h->after(token, h->hook_arg);
 	posh__begin_write(self);
+}
+
+void
+posh__chores(struct posh__self *self)
+{
+	struct posh_heap *h = self->h;
+
+	posh__private_store(&h->due, 0);
+	if (posh__private_load(&h->late))
+		posh__drops_own(self);
+	/* Not inside a monitor: others may be at the gate with theirs. */
+	if (self->nheld || self->hookless)
+		posh__private_store(&h->due, 1);
+	else
+		collect_if_due(self);
 }

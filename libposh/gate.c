@@ -11,9 +11,11 @@
  * INVARIANTS
  *   I1  while the gate is shut and its owner past the wait, no intent is in
  *       flight, and no count is changed but by the owner; a reader that has
- *       to let go of what it entered, or to recover a dead one, becomes a
- *       writer first;
- *   I2  the gate names its owner; whoever finds that one dead opens it.
+ *       to recover a dead one becomes a writer first;
+ *   I2  the gate names its owner; whoever finds that one dead opens it;
+ *   I3  a reader that drops a hold meanwhile leaves it DROPPING.  It looks at
+ *       the gate once more after that, and who opens the gate looks at the
+ *       holds after that: one of the two finishes the drop.
  *
  * PROGRESS  none for writers while it is shut: a walk over the heap.  Who
  * shuts it gives up on a thread that stays inside for a second (it is
@@ -21,13 +23,15 @@
  *
  * STEPS     effect              if the process dies here
  *   gate.1  the gate is shut    a waiter opens it
- *   gate.2  it is open          nothing is left to do
+ *   gate.2  it is open          what was dropped meanwhile is left to whose
+ *                               holds they were, and to the next who opens
  */
 #include "config.h"
 
 #include "gate.h"
 #include "lock.h"
 #include "quiesce.h"
+#include "ref.h"
 
 enum { ROUNDS = 10000, NAP = 100000 /* ns: a second in all */ };
 
@@ -53,7 +57,7 @@ posh__gate_wait(struct posh__self *self)
 		    posh__name_dead(h, (uint32_t)g, NULL))
 			posh__cas(&h->hdr->gate, g, 0);
 		else
-			posh__sleep(self, gate_half(h), (uint32_t)g, -1);
+			posh__sleep(self, gate_half(h), (uint32_t)g, INT64_MAX);
 		posh__begin(self, 3);
 	}
 }
@@ -121,4 +125,7 @@ posh__gate_open(struct posh__self *self)
 	POSH_STEP("gate.2");
 	posh__wake(gate_half(h), INT32_MAX);
 	posh__mutex_unlock(self, &h->hdr->gate_lock);
+	posh__fence(); /* I3: open, then look */
+	if (POSH_RULE(LATE))
+		posh__drops_finish(self);
 }

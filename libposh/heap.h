@@ -31,7 +31,8 @@ struct posh_heap {
 	struct posh__member *member;
 	uint32_t index;     /* of the member entry */
 	bool closed;        /* calls return -ESHUTDOWN */
-	posh__word grown;   /* look whether to collect: see collect.c */
+	posh__word due;     /* look whether to collect, or to finish drops */
+	posh__word late;    /* drops were made at a shut gate: see hold.c */
 	posh__word taken;   /* spans since this was looked at */
 	posh__word threads; /* more than one has been here: see hold.c */
 	uint64_t serial;    /* of the attachment; UINT64_MAX when closed */

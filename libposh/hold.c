@@ -27,7 +27,11 @@
  *   I3  ENTERING, HELD and ALLOCATING keep an object alive, for whoever
  *       scans after them; DROPPING does not, or two droppers would each
  *       find the other;
- *   I4  a probe chain has no 0 before its entry.
+ *   I4  a probe chain has no 0 before its entry;
+ *   I5  while the gate is shut a reader's drop ends at DROPPING, which the
+ *       collector takes for a hold.  The check is run when the gate is open,
+ *       by who opened it, and the entry goes with the next call of the
+ *       process that writes or drops.
  *
  * ORDER  hold_enter stores the entry, then fences, then the caller looks at
  * the container again; the unlinker changes the container, then the count,
@@ -54,6 +58,8 @@
  *   hold.10 recovery: holds_busy names     the next goes on
  *           the table
  *   hold.11 recovery: holds is 0           holds_busy names the table
+ *   hold.12 HELD became DROPPING, at a     as hold.3
+ *           shut gate
  */
 #include "config.h"
 
@@ -445,6 +451,86 @@ posh__drop(struct posh__self *self, uint64_t object)
 	drop(self, object, true);
 }
 
+/* Entries that are DROPPING and have no user: a check is due.  May find one
+ * whose check another thread is at: that does no harm. */
+void
+posh__drops_own(struct posh__self *self)
+{
+	struct posh_heap *h = self->h;
+	uint64_t table = 0, object, i = 0;
+
+	posh__private_store(&h->late, 0);
+	for (;;) {
+		posh__word *e;
+
+		object = 0;
+		lock(h);
+		if (table != h->holds.table)
+			i = 0; /* it was replaced */
+		table = h->holds.table;
+		for (; !object && i < UINT64_C(1) << h->holds.bits; i++) {
+			e = table_at(h, table) + i;
+			if (posh__peek(e) >> POSH__HOLD_SHIFT ==
+			    POSH__HOLD_DROPPING)
+				object = posh__peek(e) & POSH__HANDLE_MASK;
+		}
+		if (object)
+			posh__store(&self->t->dying, object);
+		unlock(h);
+		if (!object)
+			break;
+		posh__free_check(self, object);
+		dropped(h, object);
+		posh__destroy(self);
+	}
+}
+
+static void
+check_dropping(uint64_t object, unsigned state, void *arg)
+{
+	if (state != POSH__HOLD_DROPPING)
+		return;
+	posh__free_check(arg, object);
+	posh__destroy(arg);
+}
+
+void
+posh__drops_finish(struct posh__self *self)
+{
+	struct posh_heap *h = self->h;
+	uint64_t high = posh__load(&h->hdr->members_high), i;
+
+	for (i = 0; i < high && i < POSH__MEMBERS; i++)
+		posh__holds_each(h, posh__member_at(h, (uint32_t)i),
+				 check_dropping, self);
+}
+
+void
+posh__drop_late(struct posh__self *self, uint64_t object)
+{
+	struct posh_heap *h = self->h;
+	posh__word *e;
+
+	lock(h);
+	e = own_find(h, object);
+	if (!e || *count_of(h, e) == 0 || --*count_of(h, e) > 0) {
+		unlock(h);
+		return;
+	}
+	posh__store(e, ENTRY(POSH__HOLD_DROPPING, object));
+	POSH_STEP("hold.12");
+	if (!POSH_RULE(DEFER))
+		erase(h, e);
+	unlock(h);
+	posh__private_store(&h->late, 1);
+	posh__private_store(&h->due, 1);
+	posh__fence(); /* ORDER: store, fence, then look at the gate */
+	if (POSH_RULE(OPENED) && posh__try_write(self)) {
+		posh__drops_own(self);
+		posh__begin(self, 1);
+	}
+}
+
 void
 posh__hold_cancel(struct posh__self *self, uint64_t object)
 {
@@ -452,8 +538,10 @@ posh__hold_cancel(struct posh__self *self, uint64_t object)
 
 	/* What dies of it is taken apart: that is for writers, who stand
 	 * still while the gate is shut.  What was read before is void. */
-	if (reading)
-		posh__begin_write(self);
+	if (reading && !posh__try_write(self)) {
+		posh__drop_late(self, object);
+		return;
+	}
 	drop(self, object, POSH_RULE(CANCEL));
 	if (reading)
 		posh__begin(self, 1);
@@ -504,8 +592,10 @@ table_of(struct posh_heap *h, const struct posh__member *m, unsigned *bits)
 	return table_at(h, table);
 }
 
-bool
-posh__held_anywhere(struct posh__self *self, uint64_t object)
+/* Is the object in any member's table, in a state that keeps it or, if asked
+ * for, DROPPING? */
+static bool
+named(struct posh__self *self, uint64_t object, bool dropping)
 {
 	struct posh_heap *h = self->h;
 	uint64_t high = posh__load(&h->hdr->members_high), i;
@@ -524,10 +614,23 @@ posh__held_anywhere(struct posh__self *self, uint64_t object)
 		st = (unsigned)(posh__load(e) >> POSH__HOLD_SHIFT);
 		if (st == POSH__HOLD_ENTERING || st == POSH__HOLD_HELD ||
 		    st == POSH__HOLD_ALLOCATING ||
-		    (st == POSH__HOLD_DROPPING && !POSH_RULE(DROPPING)))
+		    (st == POSH__HOLD_DROPPING &&
+		     (dropping || !POSH_RULE(DROPPING))))
 			return true;
 	}
 	return false;
+}
+
+bool
+posh__held_anywhere(struct posh__self *self, uint64_t object)
+{
+	return named(self, object, false);
+}
+
+bool
+posh__named_anywhere(struct posh__self *self, uint64_t object)
+{
+	return named(self, object, true);
 }
 
 int

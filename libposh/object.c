@@ -210,10 +210,14 @@ posh_object_drop(posh_heap *h, posh_handle o)
 {
 	struct posh__self *self;
 
-	if (POSH_RULE(DEFER) ? posh__enter_write(h, &self)
-			     : posh__enter_read(h, &self))
+	if (posh__enter_read(h, &self))
 		return;
-	posh__drop(self, o.off);
+	if (posh__try_write(self)) {
+		posh__soon(self);
+		posh__drop(self, o.off);
+	} else {
+		posh__drop_late(self, o.off);
+	}
 	posh__leave(self);
 }
 

@@ -33,12 +33,24 @@ bool posh__hold_if(struct posh__self *self, uint64_t object,
 int posh__hold(struct posh__self *self, uint64_t object);
 void posh__drop(struct posh__self *self, uint64_t object);
 
+/* The end of a hold for who may not write now: the object may live on until
+ * the gate is open again. */
+void posh__drop_late(struct posh__self *self, uint64_t object);
+
+/* Writers: finish such drops, those of the process, and run the free check
+ * that all members' late drops are due. */
+void posh__drops_own(struct posh__self *self);
+void posh__drops_finish(struct posh__self *self);
+
 /* Reserve a block for an object, entered as ALLOCATING and born with no
  * link; the constructor ends with posh__hold_confirm. */
 int posh__hold_alloc(struct posh__self *self, uint64_t bytes, uint64_t *out);
 
 /* Is the object in the hold table of any member? */
 bool posh__held_anywhere(struct posh__self *self, uint64_t object);
+
+/* The same, or is its check due? */
+bool posh__named_anywhere(struct posh__self *self, uint64_t object);
 
 /* Make the member's table, or (recovery, detach) give it back. */
 int posh__holds_create(struct posh__self *self);

@@ -61,6 +61,8 @@
 	X(ABANDONED, "all wait at the gate of a dead one")                     \
 	X(HELD, "what is held is collected")                                   \
 	X(DEFER, "a hold is dropped while the collector looks at holds")       \
+	X(LATE, "a hold is dropped at a shut gate: never freed")               \
+	X(OPENED, "a hold is dropped as the gate opens: never freed")          \
 	X(BREAKER, "what is to be emptied dies and is used again meanwhile")   \
 	X(CLAIM, "two recover one member at once")                             \
 	X(MONITOR, "two write to one container at once")                       \

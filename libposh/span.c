@@ -120,7 +120,7 @@ taken(struct posh_heap *h, uint64_t n)
 	n += posh__private_load(&h->taken);
 	if (n >= LOOK_AFTER) {
 		n = 0;
-		posh__private_store(&h->grown, 1);
+		posh__private_store(&h->due, 1);
 	}
 	posh__private_store(&h->taken, n);
 }

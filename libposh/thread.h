@@ -55,8 +55,8 @@ struct posh__self {
 int posh__self_find(struct posh_heap *h, struct posh__self **out);
 void posh__gate_wait(struct posh__self *self);
 
-/* collect.c: collect cycles if it is time to. */
-void posh__collect_soon(struct posh__self *self);
+/* collect.c: finish drops, and collect cycles if it is time to. */
+void posh__chores(struct posh__self *self);
 
 /* The struct that the calling thread used last, and the serial number of its
  * attachment: pthread_getspecific costs as much as the rest of a read. */
@@ -101,6 +101,21 @@ posh__begin_write(struct posh__self *self)
 		posh__gate_wait(self);
 }
 
+/* A reader becomes a writer if that takes no wait; false: it does. */
+static inline bool
+posh__try_write(struct posh__self *self)
+{
+	uint64_t g;
+
+	posh__begin(self, 3);
+	g = posh__load(&self->h->hdr->gate);
+	if (__builtin_expect(!g, 1) || (uint32_t)g == self->name ||
+	    !POSH_RULE(GATE))
+		return true;
+	posh__begin(self, 1);
+	return false;
+}
+
 static inline int
 posh__enter_read(struct posh_heap *h, struct posh__self **out)
 {
@@ -111,6 +126,14 @@ posh__enter_read(struct posh_heap *h, struct posh__self **out)
 	return rc;
 }
 
+/* Ahead of a writing call: what is due, but no part of any. */
+static inline void
+posh__soon(struct posh__self *self)
+{
+	if (__builtin_expect(posh__private_load(&self->h->due) != 0, 0))
+		posh__chores(self);
+}
+
 static inline int
 posh__enter_write(struct posh_heap *h, struct posh__self **out)
 {
@@ -119,8 +142,7 @@ posh__enter_write(struct posh_heap *h, struct posh__self **out)
 	if (rc)
 		return rc;
 	posh__begin_write(*out);
-	if (__builtin_expect(posh__private_load(&h->grown) != 0, 0))
-		posh__collect_soon(*out);
+	posh__soon(*out);
 	return 0;
 }
 

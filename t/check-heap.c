@@ -488,7 +488,7 @@ static void
 hold_state(void)
 {
 	set(hold_entry(lonely.off),
-	    (uint64_t)POSH__HOLD_DROPPING << POSH__HOLD_SHIFT | lonely.off);
+	    (uint64_t)POSH__HOLD_ALLOCATING << POSH__HOLD_SHIFT | lonely.off);
 }
 
 static void
@@ -710,7 +710,7 @@ static const struct damage damages[] = {
 	{"a member in no state", member_state, "is in state 7"},
 	{"a member without a table", member_no_table, "has no table of holds"},
 	{"a table of another size", member_small_table, "no table of holds"},
-	{"a hold that is being dropped", hold_state, "is in state 3"},
+	{"a hold that is being made", hold_state, "is in state 4"},
 	{"a hold of a free block", hold_free, "is held, and no live block"},
 	{"a hold of a box", hold_box, "is held, and no object"},
 	{"a hold that is not found", hold_lost, "where nobody finds it"},

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "atomic.h"
+#include "attach.h"
 #include "scenario.h"
 #include "tap.h"
 
@@ -46,7 +47,8 @@ struct names {
 };
 
 static struct shared *shared;
-static long left; /* steps left to live; 0: for ever */
+static uint64_t maker; /* the name of the thread that made the world */
+static long left;      /* steps left to live; 0: for ever */
 static struct names covered;
 
 static void
@@ -95,6 +97,7 @@ world_open(struct world *w)
 	if (posh_heap_create(&opts, &w->h))
 		exit(3);
 	world_make(w);
+	maker = w->h->selves->name;
 }
 
 /*
@@ -160,6 +163,21 @@ name_heap(struct world *w)
 	if (CALL(heap_open)(name, &opts, &h) == 0)
 		posh_heap_close(h);
 	CALL(heap_unlink)(name);
+}
+
+/* The gate is the maker's meanwhile, who is not waited for. */
+static void
+drop_at_gate(struct world *w)
+{
+	posh_handle o;
+
+	world_append(w->h, w->own, world_text("a text that dies with it"));
+	if (posh_list_new(w->h, &o))
+		exit(3);
+	posh__store(&w->h->hdr->gate, maker);
+	CALL(object_drop)(w->h, o);
+	posh__store(&w->h->hdr->gate, 0);
+	CALL(object_drop)(w->h, w->own);
 }
 
 static volatile bool inside;
@@ -293,6 +311,7 @@ static const struct scenario processes[] = {
 	{"a thread comes and goes", thread, PAIRS, NULL},
 	{"create a heap", create, 0, NULL},
 	{"a heap with a name", name_heap, 0, NULL},
+	{"drop at a shut gate", drop_at_gate, 0, NULL},
 	{"wait for a monitor", wait_for, PAIRS, prepare_wait},
 	{"fork", fork_child, SCENARIO_MANY | PAIRS, NULL},
 	{"take over orphans", scenario_append_bytes, SCENARIO_MANY | PAIRS,

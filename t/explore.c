@@ -1401,6 +1401,32 @@ setup_own_circle(posh_heap *o, posh_heap *const *m)
 	set(o, list, 0, posh_int(0));
 }
 
+/* x is the first member's alone. */
+static void
+setup_own_x(posh_heap *o, posh_heap *const *m)
+{
+	setup_linked(o, m);
+	must(posh_object_hold(m[0], x));
+	set(o, list, 0, posh_int(0));
+}
+
+static void
+check_freed(posh_heap *o)
+{
+	unsigned st = POSH__STATE(posh__load(posh__block_word(o, x.off)));
+
+	if (st == POSH__LIVE || st == POSH__CONDEMNED)
+		explorer_fail("what was dropped is still there");
+}
+
+/* With a death the next who opens the gate sees to it. */
+static void
+check_freed_later(posh_heap *o)
+{
+	must((int)posh_heap_collect(o));
+	check_freed(o);
+}
+
 /* What nobody has is found, by this collection or the next. */
 static void
 check_collected(posh_heap *o)
@@ -1927,6 +1953,23 @@ static const struct explorer_program programs[] = {
 	 .preemptions = 2,
 	 .long_preemptions = 4,
 	 .late = true},
+	{.name = "a hold is dropped at a shut gate",
+	 .setup = setup_own_x,
+	 .check = check_freed,
+	 .actor = {{drop_x, 0, 0}, {shut_and_look, 1, 0}},
+	 .preemptions = 2,
+	 .long_preemptions = 4,
+	 .late = true},
+	{.name = "a hold is dropped at a shut gate, with a death",
+	 .setup = setup_own_x,
+	 .check = check_freed_later,
+	 .actor = {{drop_x, 0, ALL}, {shut_and_look, 1, ALL}},
+	 .preemptions = 1,
+	 .deaths = 1,
+	 .long_preemptions = 2,
+	 .long_deaths = 1,
+	 .late = true,
+	 .steps = true},
 	{.name = "circles through one another are collected",
 	 .setup = setup_circles,
 	 .check = check_made,

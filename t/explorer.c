@@ -724,10 +724,12 @@ inspect(void)
 		posh__step = NULL;
 		if (rc < 0)
 			explorer_fail("reap: %s", posh_error_text(rc));
-		if (!failed && posh_heap_check(observer, report, NULL) < 0)
-			explorer_fail("the check itself failed");
+		/* Ahead of the verification, which shuts the gate, and finishes
+		 * drops when it opens it. */
 		if (!failed && program->check)
 			program->check(observer);
+		if (!failed && posh_heap_check(observer, report, NULL) < 0)
+			explorer_fail("the check itself failed");
 	}
 	observing = watching = false;
 	posh__access = NULL;

@@ -56,7 +56,7 @@ struct explorer_program {
 	/* Make the world; what setup does with member[i] is the first thing
 	 * that member has done.  observer is a member of its own. */
 	void (*setup)(posh_heap *observer, posh_heap *const *member);
-	/* After each execution; the dead are recovered by then, and the heap
+	/* After each execution; the dead are recovered by then.  Then the heap
 	 * is verified. */
 	void (*check)(posh_heap *observer);
 	struct explorer_actor actor[EXPLORER_ACTORS]; /* ends with run NULL */

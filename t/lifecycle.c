@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -549,6 +550,90 @@ stopped_recoverer(bool killed)
 	posh_object_drop(heap, other);
 }
 
+/*
+ * A collector that is stopped
+ */
+
+static void
+stop_at_gate(const char *name)
+{
+	if (!strcmp(name, "gate.1"))
+		raise(SIGSTOP);
+}
+
+static int
+collects(struct actor *me, void *arg)
+{
+	(void)arg;
+	actor_say(me, 'r');
+	actor_hear(me);
+	posh__step = stop_at_gate;
+	return posh_heap_collect(heap) < 0;
+}
+
+static int
+writes(struct actor *me, void *arg)
+{
+	(void)arg;
+	actor_say(me, 'r');
+	actor_hear(me);
+	actor_say(me, add(list) ? 'x' : 'w');
+	return 0;
+}
+
+/* Read an object, and let it go. */
+static bool
+reads(int64_t i)
+{
+	struct posh_value v;
+
+	if (posh_list_get(heap, list, i, &v) || v.type != POSH_OBJECT)
+		return false;
+	posh_object_drop(heap, v.object);
+	return true;
+}
+
+static void
+stopped_collector(bool killed)
+{
+	struct posh_value v = posh_fresh(POSH_KIND_LIST);
+	struct pollfd silent;
+	bool went = true;
+	struct actor b, c;
+	posh_handle own;
+	int64_t since;
+	int i;
+
+	mark();
+	if (posh_list_append(heap, list, &v) || posh_list_new(heap, &own) ||
+	    add(own))
+		return;
+	posh_object_drop(heap, v.object);
+	actor_start(&b, ACTOR_ARMED, collects, NULL);
+	actor_start(&c, ACTOR_ARMED, writes, NULL);
+	actor_hear(&b);
+	actor_hear(&c);
+	actor_say(&b, 'g');
+	if (!ok(is_stopped(b.pid), "a collector is stopped behind its gate"))
+		return;
+	since = clock_ns();
+	for (i = 0; i < 1000; i++)
+		went &= reads(-1);
+	posh_object_drop(heap, own);
+	ok(went && clock_ns() - since < SECOND * tap_slow(),
+	   "others read objects meanwhile, and let them go");
+	actor_say(&c, 'g');
+	silent = (struct pollfd){.fd = c.from, .events = POLLIN};
+	ok(poll(&silent, 1, 100) == 0, "a writer waits");
+	kill(b.pid, killed ? SIGKILL : SIGCONT);
+	ok(actor_hear(&c) == 'w' && actor_end(&c) == 0 &&
+		   actor_end(&b) == (killed ? -SIGKILL : 0),
+	   "until that one %s", killed ? "is dead" : "goes on");
+	went = posh_list_pop(heap, list, -1, NULL) == 0 &&
+	       posh_list_pop(heap, list, -1, NULL) == 0;
+	ok(went && exact(), "what was let go is gone, and all is exact");
+}
+
 int
 main(void)
 {
@@ -575,6 +660,8 @@ main(void)
 	out_of_memory();
 	stopped_recoverer(false);
 	stopped_recoverer(true);
+	stopped_collector(false);
+	stopped_collector(true);
 	posh_heap_close(heap);
 	return tap_done();
 }

@@ -50,6 +50,7 @@ killer() { # rule
 	ABANDONED) echo "explore two shut the gate" ;;
 	HELD) echo "explore a circle is read" ;;
 	DEFER) echo "explore a reader goes on" ;;
+	LATE | OPENED) echo "explore a hold is dropped at a shut gate" ;;
 	BREAKER) echo "explore circles through" ;;
 	CLAIM) echo "explore two recover one at once" ;;
 	CHAIN) echo "pairs destroy" ;;
