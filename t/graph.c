@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "graph.h"
 
 enum {
@@ -269,20 +270,74 @@ plain(struct graph *g)
 	}
 }
 
+/* Of a deque: -1, or how many elements it may have. */
+static uint64_t
+bound(struct graph *g)
+{
+	return below(g, 3) ? UINT64_MAX : below(g, 20);
+}
+
+/* A container that is made in its place. */
 static struct posh_value
 fresh(struct graph *g)
 {
 	static const enum posh_kind kinds[] = {POSH_KIND_LIST, POSH_KIND_DICT,
 					       POSH_KIND_INSTANCE,
-					       POSH_KIND_SET};
-	enum posh_kind kind = kinds[below(g, 4)];
+					       POSH_KIND_SET, POSH_KIND_DEQUE};
+	enum posh_kind kind = kinds[below(g, 5)];
 	struct posh_value v = posh_fresh(kind);
 
 	if (kind == POSH_KIND_INSTANCE) {
 		v.size = SLOTS;
 		v.object = g->cls;
 	}
+	if (kind == POSH_KIND_DEQUE)
+		v.size = bound(g) + 1;
 	return v;
+}
+
+/* A new object of this depth: empty, or of bytes. */
+static int
+make(struct graph *g, unsigned depth, struct place *p)
+{
+	enum posh_kind kind;
+	int rc;
+
+	p->depth = depth;
+	p->held = true;
+	switch (below(g, 6)) {
+	case 0:
+		p->kind = POSH_KIND_LIST;
+		return posh_list_new(g->h, &p->o);
+	case 1:
+		p->kind = POSH_KIND_DICT;
+		return posh_dict_new(g->h, &p->o);
+	case 2:
+		p->kind = POSH_KIND_SET;
+		return posh_set_new(g->h, &p->o);
+	case 3:
+		p->kind = POSH_KIND_DEQUE;
+		return posh_deque_new(g->h, (int64_t)bound(g), &p->o);
+	case 4:
+		p->kind = POSH_KIND_INSTANCE;
+		return posh_instance_new(g->h, g->cls, SLOTS, &p->o);
+	}
+	rc = bytes_make(g->h, graph_random(g), &kind, &p->o);
+	p->kind = kind;
+	return rc;
+}
+
+/* A new object of this depth that is made ahead of its place, or a value. */
+static struct posh_value
+made_ahead(struct graph *g, unsigned depth)
+{
+	struct place p;
+
+	if (making.nheld == sizeof(making.held) / sizeof(making.held[0]) ||
+	    expect(g, "make", make(g, depth, &p)))
+		return plain(g);
+	making.held[making.nheld++] = p;
+	return posh_object(p.o);
 }
 
 /* An object of this depth that is there already, or a value. */
@@ -319,14 +374,16 @@ pair(struct graph *g, unsigned depth)
 static struct posh_value
 any_value(struct graph *g, unsigned depth)
 {
-	unsigned r = below(g, 16);
+	unsigned r = below(g, 32);
 
-	if (depth >= DEEPEST || r < 9)
+	if (depth >= DEEPEST || r < 18)
 		return plain(g);
-	if (r < 12)
+	if (r < 24)
 		return existing(g, depth + 1);
-	if (r == 12 && depth + 1 < DEEPEST)
+	if (r < 26 && depth + 1 < DEEPEST)
 		return pair(g, depth + 1);
+	if (r < 29)
+		return made_ahead(g, depth + 1);
 	return fresh(g);
 }
 
@@ -403,7 +460,7 @@ right(const struct posh_value *v)
 		return v->size == 2 && right(&v->items[0]) &&
 		       right(&v->items[1]);
 	case POSH_OBJECT:
-		return v->kind >= POSH_KIND_LIST && v->kind <= POSH_KIND_SET;
+		return v->kind >= POSH_KIND_LIST && v->kind <= POSH_KIND_BUFFER;
 	}
 	return false;
 }
@@ -446,6 +503,11 @@ pick(struct graph *g, const struct place *p, struct posh_value *v)
 		n = posh_list_len(g->h, p->o);
 		return n > 0 ? posh_list_get(g->h, p->o, below(g, (unsigned)n),
 					     v)
+			     : -ENOENT;
+	case POSH_KIND_DEQUE:
+		n = posh_deque_len(g->h, p->o, NULL);
+		return n > 0 ? posh_deque_get(g->h, p->o, below(g, (unsigned)n),
+					      v)
 			     : -ENOENT;
 	case POSH_KIND_TUPLE:
 		return posh_tuple_get(g->h, p->o, 0, v);
@@ -642,6 +704,109 @@ list_step(struct graph *g, const struct place *p)
 	}
 }
 
+static void
+deque_read(struct graph *g, const struct place *p)
+{
+	struct posh_value *all, v[16];
+	uint64_t cursor = UINT64_MAX;
+	int64_t n;
+
+	if (below(g, 2)) {
+		n = posh_deque_snapshot(g->h, p->o, &all, NULL);
+		if (expect(g, "deque snapshot", n) >= 0) {
+			took(g, "deque snapshot", all, (size_t)n);
+			free(all);
+		}
+		return;
+	}
+	n = posh_deque_read(g->h, p->o, &cursor, 16,
+			    below(g, 2) ? POSH_SCALARS : 0, v, NULL);
+	if (expect(g, "deque read", n) > 0)
+		took(g, "deque read", v, (size_t)n);
+}
+
+static void
+deque_put(struct graph *g, const struct place *p, int64_t i)
+{
+	struct posh_value v[BATCH];
+	unsigned n = below(g, BATCH), j;
+
+	for (j = 0; j < n || j == 0; j++)
+		v[j] = any_value(g, p->depth);
+	switch (below(g, 8)) {
+	case 0:
+	case 1:
+		expect(g, "append", posh_deque_append(g->h, p->o, v));
+		break;
+	case 2:
+	case 3:
+		expect(g, "appendleft", posh_deque_appendleft(g->h, p->o, v));
+		break;
+	case 4:
+		expect(g, "extend", posh_deque_extend(g->h, p->o, v, n));
+		break;
+	case 5:
+		expect(g, "extendleft",
+		       posh_deque_extendleft(g->h, p->o, v, n));
+		break;
+	case 6:
+		expect(g, "deque insert", posh_deque_insert(g->h, p->o, i, v));
+		break;
+	default:
+		expect(g, "deque set", posh_deque_set(g->h, p->o, i, v));
+	}
+}
+
+static void
+deque_step(struct graph *g, const struct place *p)
+{
+	posh_heap *h = g->h;
+	int64_t len = posh_deque_len(h, p->o, NULL), rc;
+	int64_t i = len > 0 ? below(g, (unsigned)len) : 0;
+	unsigned op = below(g, 16);
+	struct posh_value v;
+
+	if (len > LONG)
+		op = below(g, 4) ? 13 : 14;
+	if (op < 7) {
+		deque_put(g, p, i);
+	} else if (op < 9) {
+		rc = op == 7 ? posh_deque_pop(h, p->o, &v)
+			     : posh_deque_popleft(h, p->o, &v);
+		if (expect(g, "deque pop", rc) == 0)
+			took(g, "deque pop", &v, 1);
+	} else if (op == 9) {
+		expect(g, "rotate",
+		       posh_deque_rotate(h, p->o, (int64_t)below(g, 20) - 10));
+	} else if (op == 10) {
+		expect(g, "deque reverse", posh_deque_reverse(h, p->o));
+	} else if (op == 11) {
+		/* One that is shorter than the deque is refused. */
+		rc = posh_deque_bound(h, p->o, (int64_t)bound(g));
+		if (rc != -EBUSY)
+			expect(g, "bound", rc);
+	} else if (op < 14) {
+		expect(g, "deque delete", posh_deque_delete(h, p->o, i));
+	} else if (op == 14 && below(g, 4) == 0) {
+		expect(g, "deque clear", posh_deque_clear(h, p->o));
+	} else {
+		deque_read(g, p);
+	}
+}
+
+static void
+bytes_step(struct graph *g, const struct place *p)
+{
+	const char *op;
+	int rc = bytes_change(g->h, p->o, (enum posh_kind)p->kind,
+			      graph_random(g), &op);
+
+	if (rc == BYTES_WRONG)
+		complain(g, "%s: wrong bytes", op);
+	else
+		expect(g, op, rc);
+}
+
 /* A value for a dict; a set has but one. */
 static struct posh_value
 value_for(struct graph *g, const struct place *p)
@@ -809,6 +974,13 @@ change(struct graph *g, const struct place *p)
 	case POSH_KIND_INSTANCE:
 		instance_step(g, p);
 		break;
+	case POSH_KIND_DEQUE:
+		deque_step(g, p);
+		break;
+	case POSH_KIND_BLOB:
+	case POSH_KIND_BUFFER:
+		bytes_step(g, p);
+		break;
 	}
 	made(g);
 }
@@ -819,7 +991,6 @@ own_step(struct graph *g)
 {
 	struct place p;
 	unsigned k;
-	int rc = 0;
 
 	if (g->nown == GRAPH_OWN || (g->nown && below(g, 3) == 0)) {
 		k = below(g, g->nown);
@@ -827,30 +998,12 @@ own_step(struct graph *g)
 		g->own[k] = g->own[--g->nown];
 		return;
 	}
-	p.depth = 1 + below(g, DEEPEST);
-	switch (below(g, 5)) {
-	case 0:
-		rc = posh_list_new(g->h, &p.o);
-		p.kind = POSH_KIND_LIST;
-		break;
-	case 1:
-		rc = posh_dict_new(g->h, &p.o);
-		p.kind = POSH_KIND_DICT;
-		break;
-	case 2:
-		rc = posh_instance_new(g->h, g->cls, SLOTS, &p.o);
-		p.kind = POSH_KIND_INSTANCE;
-		break;
-	case 3:
-		rc = posh_set_new(g->h, &p.o);
-		p.kind = POSH_KIND_SET;
-		break;
-	default:
-		if (!find(g, p.depth, &p))
+	if (below(g, 5) == 0) {
+		if (!find(g, 1 + below(g, DEEPEST), &p))
 			return;
-	}
-	if (expect(g, "new", rc))
+	} else if (expect(g, "new", make(g, 1 + below(g, DEEPEST), &p))) {
 		return;
+	}
 	g->own[g->nown].o = p.o;
 	g->own[g->nown].kind = (uint8_t)p.kind;
 	g->own[g->nown++].depth = (uint8_t)p.depth;
@@ -881,6 +1034,50 @@ graph_step(struct graph *g)
 	if (locked)
 		expect(g, "unlock", posh_object_unlock(g->h, p.o));
 	let_go(g, &p);
+}
+
+/* Have a container refer to a value. */
+static int
+refer(struct graph *g, const struct place *from, struct posh_value *v)
+{
+	struct posh_value k = any_key(g, DEEPEST), yes = posh_bool(true);
+
+	switch (from->kind) {
+	case POSH_KIND_LIST:
+		return posh_list_append(g->h, from->o, v);
+	case POSH_KIND_DEQUE:
+		return posh_deque_append(g->h, from->o, v);
+	case POSH_KIND_INSTANCE:
+		return posh_instance_set(g->h, from->o, below(g, SLOTS), v);
+	case POSH_KIND_DICT:
+	case POSH_KIND_SET:
+		if (from->kind == POSH_KIND_DICT && below(g, 2))
+			return posh_dict_set(g->h, from->o, &k, v);
+		return posh_dict_set(g->h, from->o, v, &yes);
+	}
+	return 0; /* bytes */
+}
+
+void
+graph_circle(struct graph *g)
+{
+	struct posh_value v = pair(g, 1), from_b;
+	struct place a, b;
+
+	if (expect(g, "make", make(g, 1, &a)))
+		return;
+	if (expect(g, "make", make(g, 1, &b)) == 0) {
+		/* By the pair to b, which has something of the graph, too. */
+		v.items[0] = posh_object(b.o);
+		from_b = posh_object(a.o);
+		expect(g, "circle", refer(g, &a, &v));
+		expect(g, "circle", refer(g, &b, &from_b));
+		from_b = existing(g, 1 + below(g, DEEPEST));
+		expect(g, "circle", refer(g, &b, &from_b));
+		let_go(g, &b);
+	}
+	let_go(g, &a);
+	made(g);
 }
 
 static void visit(struct graph *g, const struct place *p);
@@ -926,6 +1123,21 @@ visit(struct graph *g, const struct place *p)
 			visit_values(g, all, (size_t)n, p->depth + 1);
 			free(all);
 		}
+		break;
+	case POSH_KIND_DEQUE:
+		n = posh_deque_snapshot(g->h, p->o, &all, NULL);
+		if (expect(g, "visit deque", n) >= 0) {
+			visit_values(g, all, (size_t)n, p->depth + 1);
+			free(all);
+		}
+		break;
+	case POSH_KIND_BLOB:
+	case POSH_KIND_BUFFER:
+		n = bytes_look(g->h, p->o, (enum posh_kind)p->kind);
+		if (n == BYTES_WRONG)
+			complain(g, "visit: wrong bytes");
+		else
+			expect(g, "visit bytes", n);
 		break;
 	case POSH_KIND_DICT:
 	case POSH_KIND_SET:

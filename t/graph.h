@@ -2,10 +2,11 @@
 /* graph.h - random operations on a graph of shared objects.
  *
  * The graph hangs from the heap's root.  Every object has a depth, and refers
- * to objects one deeper only, so there is no cycle.  Every text, number and
- * tuple that goes in carries a checksum of itself, and every value that comes
- * out is held to its own: one that is torn, or read out of memory that was
- * freed, is noticed by whoever reads it.
+ * to objects one deeper only, so there is no cycle but those that are left
+ * behind.  Every text, number, tuple, blob and buffer that goes in carries a
+ * checksum of itself, and every value that comes out is held to its own: one
+ * that is torn, or read out of memory that was freed, is noticed by whoever
+ * reads it.
  */
 #ifndef POSH_GRAPH_H
 #define POSH_GRAPH_H
@@ -42,6 +43,10 @@ uint64_t graph_random(struct graph *g);
 
 /* Do one thing to the graph. */
 void graph_step(struct graph *g);
+
+/* Leave a circle behind that nobody has: of two objects of any kinds and a
+ * tuple, with something of the graph in it. */
+void graph_circle(struct graph *g);
 
 /* Read all of it, and write to every object. */
 void graph_visit(struct graph *g);

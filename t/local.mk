@@ -25,6 +25,8 @@ check_LIBRARIES += %D%/libtap.a
 %C%_libtap_a_SOURCES = \
 	%D%/actor.c \
 	%D%/actor.h \
+	%D%/bytes.c \
+	%D%/bytes.h \
 	%D%/clock.c \
 	%D%/clock.h \
 	%D%/damage.c \
