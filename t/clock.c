@@ -19,10 +19,10 @@ clock_ns(void)
 }
 
 static void
-schedstat(long long *ran, long long *queued)
+schedstat(const char *path, long long *ran, long long *queued)
 {
 	char text[80];
-	int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
 	if (fd >= 0)
@@ -37,7 +37,18 @@ clock_queued_ns(void)
 {
 	long long ran, queued;
 
-	schedstat(&ran, &queued);
+	schedstat("/proc/thread-self/schedstat", &ran, &queued);
+	return queued;
+}
+
+int64_t
+clock_queued_of(pid_t thread)
+{
+	long long ran, queued;
+	char path[40];
+
+	snprintf(path, sizeof(path), "/proc/%ld/schedstat", (long)thread);
+	schedstat(path, &ran, &queued);
 	return queued;
 }
 
@@ -46,7 +57,7 @@ clock_busy_ns(void)
 {
 	long long ran, queued;
 
-	schedstat(&ran, &queued);
+	schedstat("/proc/thread-self/schedstat", &ran, &queued);
 	return ran + queued;
 }
 

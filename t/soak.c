@@ -5,7 +5,8 @@
  * Besides, each has a list of its own, and says in a pipe what it is about to
  * do to that and when it has done it.  The killer sends SIGKILL, SIGSTOP and
  * SIGCONT; workers fork, announced or not, and call exec.  Who is killed is
- * replaced at once.
+ * replaced at once.  One is spared until it has made steps since the last
+ * death of another: if it waits for the dead for ever, it is there to be seen.
  *
  * While they live, workers hold each value that they read to its checksum
  * (freed blocks are poisoned), and one or another checks the heap.  After a
@@ -30,9 +31,10 @@
 #include <unistd.h>
 
 #include "actor.h"
-#include "atomic.h"
+#include "attach.h"
 #include "clock.h"
 #include "graph.h"
+#include "lock.h"
 #include "posh.h"
 #include "tap.h"
 
@@ -40,7 +42,11 @@ enum {
 	WORKERS = 16,    /* at most */
 	ITEMS = 40,      /* of a worker's own list */
 	THREADS = 2,     /* of a worker: one keeps the log */
-	HUNG = 10,       /* seconds without a step: that is a hang */
+	HUNG = 1000,     /* ms without a step: that is a hang, */
+	CRAMPED = 4000,  /* or where one may have to wait for memory */
+	LATE = 10,       /* ms that a step may sleep for a dead one's sake */
+	MORE = 20,       /* s to wait for what happens seldom */
+	SELDOM = 512,    /* steps, about, from one such to the next */
 	GENERATION = 100 /* kills until all are killed together */
 };
 
@@ -66,11 +72,20 @@ struct worker {
 	struct model before, after; /* the same if nothing is in flight */
 };
 
-/* What the processes tell the killer. */
+/* What the processes tell the killer, and it them. */
 struct shared {
-	volatile uint64_t steps[WORKERS][THREADS];
-	volatile int64_t longest; /* ns that a step was not for want of CPU */
-	volatile long forks, execs, checks, wrong;
+	struct {
+		volatile uint64_t steps;
+		volatile uint32_t name; /* in the heap; 0: not known yet */
+		volatile pid_t id;
+	} thread[WORKERS][THREADS];
+	volatile bool away[WORKERS]; /* called exec: it makes no steps */
+	struct {
+		volatile uint32_t name;
+		volatile int64_t since;
+	} dead[1 << 16];        /* by the heap's entries for threads */
+	volatile int64_t slept; /* ns, at most, for a dead one in one step */
+	volatile long forks, execs, checks, collections, circles, wrong;
 	char what[200];
 };
 
@@ -79,8 +94,14 @@ static struct worker worker[WORKERS];
 static int nworkers = 4;
 static posh_heap *heap;
 static uint64_t empty;
+static int64_t patience;  /* ns until a thread counts as hung */
 static struct graph dice; /* the killer's */
 static long kills, stops, restarts, violations, generations;
+static struct {
+	int index;               /* who is not killed now */
+	bool bereft;             /* another died meanwhile */
+	uint64_t steps[THREADS]; /* that it had made when that died */
+} spared;
 
 /* The machine lacks something that the test needs. */
 static void
@@ -352,50 +373,102 @@ fork_step(struct graph *g)
 	_exit(0);
 }
 
-/* Two lists that have each other, and nobody has them. */
-static void
-cycle_step(void)
-{
-	struct posh_value v, w;
-	posh_handle a, b;
+/* Sleeps for the sake of one dead thread, in this step. */
+static _Thread_local struct {
+	uint32_t name;
+	int64_t ns;
+} mourning;
 
-	if (posh_list_new(heap, &a))
+/* Whom does one wait for that waits for this thread?  For who recovers it, if
+ * somebody is at it. */
+static uint32_t
+awaited(uint32_t name)
+{
+	struct posh__thread *t = posh__thread_at(heap, name & 0xffff);
+	uint64_t w = posh__load(&t->state), reaper;
+
+	if (POSH__THREAD_GEN(w) != (name >> 16 & 0x7fff))
+		return name;
+	reaper = posh__load(
+		&posh__member_at(heap, POSH__THREAD_MEMBER(w))->reaper);
+	return reaper ? (uint32_t)reaper : name;
+}
+
+/* What is more than was asked for was for want of a processor. */
+static void
+after_sleep(const volatile void *p, uint32_t seen, int64_t from, int64_t most)
+{
+	uint32_t name = p ? awaited(seen & ~POSH__LOCK_WAITS) : 0;
+	int64_t since = shared->dead[name & 0xffff].since, t;
+
+	if (!p || shared->dead[name & 0xffff].name != name)
 		return;
-	if (posh_list_new(heap, &b) == 0) {
-		v = posh_object(a);
-		w = posh_object(b);
-		posh_list_append(heap, a, &w);
-		posh_list_append(heap, b, &v);
-		posh_object_drop(heap, b);
+	if (mourning.name != name)
+		mourning.ns = 0;
+	mourning.name = name;
+	t = clock_ns() - (from < since ? since : from);
+	mourning.ns += t < most ? t : most;
+	if (mourning.ns > shared->slept)
+		shared->slept = mourning.ns;
+}
+
+static void
+seldom(struct graph *g, struct thread *t, unsigned what)
+{
+	switch (what) {
+	case 0:
+		if (posh_heap_check(heap, note, NULL) >= 0)
+			shared->checks++;
+		break;
+	case 1:
+		posh_heap_reap(heap);
+		break;
+	case 2:
+		if (posh_heap_collect(heap) >= 0)
+			shared->collections++;
+		break;
+	case 3:
+		fork_step(g);
+		break;
+	case 4:
+		/* Of the thread that keeps the log, it would be an end as good
+		 * as any, but there is one exec for all threads. */
+		if (t->number == 0)
+			break;
+		shared->away[t->index] = true;
+		shared->execs++;
+		actor_exec_self("-x");
+		_exit(4);
+	default:
+		graph_circle(g);
+		shared->circles++;
 	}
-	posh_object_drop(heap, a);
 }
 
 static void
 step(struct graph *g, struct thread *t, posh_handle list)
 {
-	unsigned r = (unsigned)(graph_random(g) >> 40) % 8192;
+	unsigned r = (unsigned)(graph_random(g) >> 40) % SELDOM;
 
-	if (t->number == 0 && r & 1) {
+	if (r % 2 == 0 && r < 16)
+		seldom(g, t, r / 2);
+	else if (t->number == 0 && r & 1)
 		own_step(g, t, list);
-	} else if (r == 2) {
-		if (posh_heap_check(heap, note, NULL) >= 0)
-			shared->checks++;
-	} else if (r == 8) {
-		posh_heap_reap(heap);
-	} else if (r == 10) {
-		posh_heap_collect(heap);
-	} else if (r == 12) {
-		cycle_step();
-	} else if (r == 4 && t->number == 1) {
-		fork_step(g);
-	} else if (r == 6 && t->number == 1) {
-		shared->execs++;
-		actor_exec_self("-x");
-		_exit(4);
-	} else {
+	else
 		graph_step(g);
-	}
+}
+
+/* Let the killer know who this thread is. */
+static void
+sign(const struct thread *t)
+{
+	struct posh__self *self;
+
+	if (posh__self(heap, &self))
+		return;
+	shared->dead[self->name & 0xffff].name = 0;
+	shared->thread[t->index][t->number].name = self->name;
+	shared->thread[t->index][t->number].id = gettid();
 }
 
 static void *
@@ -404,25 +477,18 @@ work(void *arg)
 	struct thread *t = arg;
 	struct graph g;
 	posh_handle list = {0};
-	int64_t from, blocked, took;
 
 	graph_join(&g, heap, t->seed + (uint64_t)t->number);
+	sign(t);
 	if (t->number == 0) {
 		list = own_list(t->index);
 		if (!list_is(list, &t->model))
 			note("a list is not as it was left", NULL);
 	}
 	for (;;) {
-		from = clock_ns();
-		blocked = clock_busy_ns();
+		mourning.ns = 0;
 		step(&g, t, list);
-		took = clock_ns() - from;
-		if (took > 1000000) {
-			took -= clock_busy_ns() - blocked;
-			if (took > shared->longest)
-				shared->longest = took;
-		}
-		shared->steps[t->index][t->number]++;
+		shared->thread[t->index][t->number].steps++;
 		if (g.wrong) {
 			note(g.what, NULL);
 			g.wrong = 0;
@@ -440,6 +506,7 @@ worker_main(int index, uint64_t seed, int log)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGCHLD, SIG_IGN);
+	posh__slept = after_sleep;
 	for (i = THREADS - 1; i >= 0; i--) {
 		thread[i] = (struct thread){index, i, seed, worker[index].after,
 					    log};
@@ -458,8 +525,11 @@ start(int i)
 {
 	struct worker *w = &worker[i];
 	uint64_t seed = graph_random(&dice);
-	int end[2];
+	int end[2], j;
 
+	shared->away[i] = false;
+	for (j = 0; j < THREADS; j++)
+		shared->thread[i][j].name = 0;
 	if (pipe2(end, O_CLOEXEC))
 		give_up(strerror(errno));
 	posh_fork_arm();
@@ -560,36 +630,94 @@ bury(int i, int how)
 	return true;
 }
 
-/* A worker that is alive makes steps. */
+/* Choose who is spared from now on. */
+static void
+spare(void)
+{
+	spared.index = (int)(graph_random(&dice) % (unsigned)nworkers);
+	spared.bereft = false;
+}
+
+/* Has the one that is spared begun and ended a step since the last death, in
+ * each thread?  Or will it never again? */
+static bool
+is_over_it(void)
+{
+	int j;
+
+	if (shared->away[spared.index])
+		return true;
+	for (j = 0; j < THREADS; j++)
+		if (shared->thread[spared.index][j].steps < spared.steps[j] + 2)
+			return false;
+	return spared.bereft;
+}
+
+/* Wait until one that was killed is dead, and tell the others. */
+static void
+mourn(int i)
+{
+	siginfo_t info;
+	int j;
+
+	waitid(P_PID, (id_t)worker[i].pid, &info, WEXITED | WNOWAIT);
+	for (j = 0; j < THREADS; j++) {
+		uint32_t name = shared->thread[i][j].name;
+
+		shared->dead[name & 0xffff].since = clock_ns();
+		shared->dead[name & 0xffff].name = name;
+		spared.steps[j] = shared->thread[spared.index][j].steps;
+	}
+	spared.bereft = true;
+}
+
+/* A worker that is alive makes steps, if it gets a processor. */
 static void
 watch(bool restart)
 {
-	static uint64_t last[WORKERS][THREADS];
-	static int64_t since[WORKERS][THREADS];
+	static struct {
+		uint64_t steps;
+		int64_t since, queued;
+	} last[WORKERS][THREADS];
 	int i, j;
 
 	for (i = 0; i < nworkers; i++)
 		for (j = 0; j < THREADS; j++) {
-			uint64_t now = shared->steps[i][j];
+			uint64_t steps = shared->thread[i][j].steps;
+			pid_t id = shared->thread[i][j].id;
+			int64_t now = clock_ns(), hung;
 
-			if (restart || worker[i].killed || now != last[i][j]) {
-				last[i][j] = now;
-				since[i][j] = clock_ns();
-			} else if (clock_ns() - since[i][j] >
-				   HUNG * INT64_C(1000000000)) {
-				tap_note("worker %d, pid %ld", i,
-					 (long)worker[i].pid);
-				violated("a thread hangs");
-				if (getenv("POSH_KEEP"))
-					pause();
-				since[i][j] = clock_ns();
+			if (restart || worker[i].killed || shared->away[i] ||
+			    steps != last[i][j].steps) {
+				last[i][j].steps = steps;
+				last[i][j].since = now;
+				last[i][j].queued = -1;
+				continue;
 			}
+			hung = now - last[i][j].since;
+			/* Few steps are so long that we have to ask. */
+			if (hung > patience / 10 && last[i][j].queued < 0)
+				last[i][j].queued = clock_queued_of(id);
+			if (hung < patience * tap_slow() ||
+			    hung - (clock_queued_of(id) - last[i][j].queued) <
+				    patience * tap_slow())
+				continue;
+			tap_note("worker %d, pid %ld, thread %ld", i,
+				 (long)worker[i].pid, (long)id);
+			violated("a thread hangs");
+			if (getenv("POSH_KEEP"))
+				kill(0, SIGSTOP); /* it may go on */
+			last[i][j].since = now;
+			last[i][j].queued = -1;
 		}
 }
 
 static void
-strike(int i)
+strike(void)
 {
+	unsigned others = (unsigned)nworkers - 1;
+	int i = (spared.index + 1 + (int)(graph_random(&dice) % others)) %
+		nworkers;
 	pid_t pid = worker[i].pid;
 	uint64_t r = graph_random(&dice);
 
@@ -605,6 +733,7 @@ strike(int i)
 		}
 	}
 	destroy(i);
+	mourn(i);
 }
 
 static bool
@@ -628,11 +757,29 @@ is_empty(void)
 	return false;
 }
 
+/* Children of workers die with these, or soon. */
+static void
+bury_orphans(void)
+{
+	int64_t until = clock_ns() + patience * tap_slow();
+	pid_t pid;
+
+	while ((pid = waitpid(-1, NULL, WNOHANG)) >= 0) {
+		if (pid)
+			continue;
+		if (clock_ns() > until) {
+			violated("a worker's child hangs");
+			return;
+		}
+		clock_sleep(100000);
+	}
+}
+
 /* Kill all at once; see what they left; begin again. */
 static void
 generation(bool last)
 {
-	static long before;
+	static long kills_before, forks_before;
 	struct posh_stats st;
 	struct graph g;
 	int i;
@@ -641,15 +788,16 @@ generation(bool last)
 		destroy(i);
 	for (i = 0; i < nworkers; i++)
 		bury(i, 0);
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;
+	bury_orphans();
 	if (posh_heap_check(heap, tell, NULL) < 0)
 		violated("the check gave up");
 	posh_heap_stats(heap, &st, sizeof(st));
-	if (st.suspects >
-	    THREADS * (uint64_t)(kills - before) + (uint64_t)shared->forks)
+	/* A child has one thread. */
+	if (st.suspects > THREADS * (uint64_t)(kills - kills_before) +
+				  (uint64_t)(shared->forks - forks_before))
 		violated("more suspects than killed threads");
-	before = kills;
+	kills_before = kills;
+	forks_before = shared->forks;
 	graph_join(&g, heap, 1);
 	graph_visit(&g);
 	if (g.wrong)
@@ -663,27 +811,44 @@ generation(bool last)
 	}
 	if (!last)
 		start_all();
+	spare();
 	watch(true);
+}
+
+/* Has all happened that workers do seldom? */
+static bool
+has_all(void)
+{
+	return shared->checks && shared->collections && shared->forks &&
+	       shared->execs && shared->circles;
 }
 
 static void
 soak(int64_t until)
 {
+	int64_t end = until + MORE * INT64_C(1000000000);
+	bool due = false;
 	int i;
 
 	start_all();
+	spare();
 	watch(true);
-	while (clock_ns() < until && violations < 10) {
+	while (clock_ns() < (has_all() ? until : end) && violations < 10) {
 		clock_sleep((int64_t)(graph_random(&dice) >> 8) % 2000000);
 		for (i = 0; i < nworkers; i++) {
 			follow(&worker[i]);
 			if (bury(i, WNOHANG))
 				start(i);
 		}
-		strike((int)(graph_random(&dice) % (unsigned)nworkers));
+		strike();
 		watch(false);
-		if (graph_random(&dice) % GENERATION == 0)
-			generation(false);
+		due |= graph_random(&dice) % GENERATION == 0;
+		if (is_over_it()) {
+			spare();
+			if (due)
+				generation(false);
+			due = false;
+		}
 		if (shared->wrong) {
 			violated(shared->what);
 			shared->wrong = 0;
@@ -725,29 +890,38 @@ main(int argc, char **argv)
 			for (;;)
 				pause();
 	}
-	if (nworkers < 1 || nworkers > WORKERS)
+	if (nworkers < 2 || nworkers > WORKERS)
 		return 2;
 	tap_note("seed %llu", (unsigned long long)seed);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	dice.random = seed;
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	/* With room, and with hardly any. */
 	make_heap(512 << 20);
+	patience = HUNG * INT64_C(1000000);
 	soak(clock_ns() + seconds * INT64_C(700000000));
 	posh_heap_close(heap);
 	make_heap(4 << 20);
+	patience = CRAMPED * INT64_C(1000000);
 	soak(clock_ns() + seconds * INT64_C(300000000));
 	posh_heap_close(heap);
 	for (i = 0; i < WORKERS * THREADS; i++)
-		steps += shared->steps[i / THREADS][i % THREADS];
+		steps += shared->thread[i / THREADS][i % THREADS].steps;
 	tap_note("%ld kills survived, %ld restarts, %ld violations", kills,
 		 restarts, violations);
-	tap_note("%ld stops, %ld forks, %ld execs, %ld checks by workers",
-		 stops, shared->forks, shared->execs, shared->checks);
-	tap_note("%llu steps; longest wait %ld ms", (unsigned long long)steps,
-		 (long)(shared->longest / 1000000));
+	tap_note("%ld stops; by workers %ld forks, %ld execs, %ld checks, "
+		 "%ld collections, %ld circles",
+		 stops, shared->forks, shared->execs, shared->checks,
+		 shared->collections, shared->circles);
+	tap_note("%llu steps", (unsigned long long)steps);
 	ok(!violations, "%ld kills, %ld violations", kills, violations);
+	ok(shared->slept <= LATE * INT64_C(1000000) * tap_slow(),
+	   "no step slept more than %u ms for a dead one, but %ld us",
+	   LATE * tap_slow(), (long)(shared->slept / 1000));
 	ok(kills > 10 * seconds && steps > 1000 * (uint64_t)seconds,
 	   "the storm was one");
+	ok(has_all(), "the workers checked, collected, forked, called exec "
+		      "and left circles behind");
 	return tap_done();
 }
