@@ -213,6 +213,7 @@ insert(struct posh__self *self, uint64_t dict, struct posh__dview *v,
        struct posh_value *in, const struct posh__key *key,
        struct posh__place *at, bool imm, uint64_t value)
 {
+	uint64_t marks;
 	int rc = posh__dmissing(self, v, key);
 
 	if (rc == -ENOENT)
@@ -229,8 +230,12 @@ insert(struct posh__self *self, uint64_t dict, struct posh__dview *v,
 	}
 	if (imm)
 		posh__store(&self->t->val[1], value);
-	mark(v->body, posh__dict_marks(self->h, in));
+	marks = posh__dict_marks(self->h, in);
+	if (POSH_RULE(MARKED))
+		mark(v->body, marks);
 	insert_vals(self, dict, v, key->hash, at->pos);
+	if (!POSH_RULE(MARKED))
+		mark(v->body, marks);
 	return 0;
 }
 
@@ -847,8 +852,11 @@ enter_stage(struct posh__self *self, uint64_t dict, struct posh__dview *v,
 	rc = posh__dict_room(self, dict, n, v);
 	if (rc)
 		return rc;
-	mark(v->body, marks);
+	if (POSH_RULE(MARKED))
+		mark(v->body, marks);
 	update_stage(self, dict);
+	if (!POSH_RULE(MARKED))
+		mark(v->body, marks);
 	return 0;
 }
 

@@ -74,6 +74,7 @@
 	X(TURN, "a rotation unlinks what it moved")                            \
 	X(RSHIFT, "the middle of a deque moves on from where it was not")      \
 	X(MOVED, "an item moves from where it is no more: lost")               \
+	X(MARKED, "a dict has a key that it does not say may be equal")        \
 	X(WINDOW, "bytes count before they are there")                         \
 	X(WHOLE, "bytes stay half written")                                    \
 	X(META, "a buffer has its bytes before what they mean")                \

@@ -6,8 +6,9 @@
  * The scenarios are those of crash.c; here they are run by the explorer, in
  * one process.  A point is a POSH_STEP, or with POSH_SOAK also every store
  * to memory that another one looks at.  After each, every invariant holds, what
- * hangs from the root is as before or as after, and when all is taken away the
- * heap has as many live bytes as an empty one.
+ * hangs from the root is as before or as after an operation, as a run without a
+ * death shows them, a recovery has left one suspect at most, and when all is
+ * taken away the heap has as many live bytes as an empty one.
  *
  *   pairs.t [NAME [SCHEDULE]]     as explore.t
  */
@@ -16,7 +17,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "attach.h"
 #include "explorer.h"
 #include "scenario.h"
 #include "tap.h"
@@ -24,8 +29,59 @@
 enum { LARGE_HEAP = 32 << 20 };
 
 static const struct scenario *scenario;
+static struct scenario_states *clean; /* what a run without a death shows */
 static struct world world;
-static uint64_t empty, before, after;
+static uint64_t empty, had; /* live bytes; suspects */
+
+static void
+make_world(posh_heap *h)
+{
+	world.h = h;
+	world_make(&world);
+	world_soil(&world);
+	if (scenario->prepare)
+		scenario->prepare(&world);
+}
+
+static void
+note_state(struct world *w)
+{
+	scenario_note(clean, w->h);
+}
+
+/* Note all that may be seen of a scenario, from a run in a heap of its own. */
+static bool
+note_states(void)
+{
+	struct posh_options opts = {sizeof(opts), 256 << 20, 0, 0};
+	int status = 0;
+	posh_heap *h;
+	pid_t pid;
+
+	memset(clean, 0, sizeof(*clean));
+	pid = fork();
+	if (pid == 0) {
+		if (posh_heap_create(&opts, &h))
+			_exit(3);
+		make_world(h);
+		note_state(&world);
+		scenario_between = note_state;
+		scenario->op(&world);
+		note_state(&world);
+		_exit(0);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0 &&
+	       scenario_changes(scenario, clean);
+}
+
+static uint64_t
+suspects(posh_heap *h)
+{
+	struct posh_stats st = {0};
+
+	posh_heap_stats(h, &st, sizeof(st));
+	return st.suspects;
+}
 
 static void
 setup(posh_heap *o, posh_heap *const *m)
@@ -34,12 +90,8 @@ setup(posh_heap *o, posh_heap *const *m)
 
 	posh_heap_stats(o, &st, sizeof(st));
 	empty = st.live_bytes;
-	world.h = m[0];
-	world_make(&world);
-	world_soil(&world);
-	if (scenario->prepare)
-		scenario->prepare(&world);
-	before = world_digest(o);
+	make_world(m[0]);
+	had = suspects(o);
 }
 
 static void
@@ -51,9 +103,20 @@ act(posh_heap *h)
 	scenario->op(&w);
 }
 
+/* First without the recount that follows it. */
 static void
 reap(posh_heap *h)
 {
+	struct posh__self *self;
+
+	if (posh__enter_write(h, &self))
+		explorer_fail("no recovery");
+	posh__member_reap(self);
+	posh__leave(self);
+	explorer_still_begin();
+	if (suspects(h) > had + 1)
+		explorer_fail("more than one suspect of one death");
+	explorer_still_end();
 	if (posh_heap_reap(h) < 0)
 		explorer_fail("the recovery failed");
 }
@@ -61,21 +124,17 @@ reap(posh_heap *h)
 static void
 check(posh_heap *o)
 {
-	uint64_t now = world_digest(o), bytes, suspects = 0;
+	uint64_t bytes, more = 0;
 
-	/* There are two states; the other one shows when it is met. */
-	if (!(scenario->how & SCENARIO_MANY) && now != before) {
-		if (after && now != after)
-			explorer_fail("neither as before nor as after");
-		after = now;
-	}
+	if (!scenario_has(clean, world_digest(o), !explorer_died(0)))
+		explorer_fail("neither as before nor as after an operation");
 	if (!explorer_died(0))
 		return; /* and holds what it held */
-	bytes = world_clear(o, &suspects);
-	if (bytes != empty || suspects)
+	bytes = world_clear(o, &more);
+	if (bytes != empty || more)
 		explorer_fail("%lld bytes too many, %llu suspects",
 			      (long long)(bytes - empty),
-			      (unsigned long long)suspects);
+			      (unsigned long long)more);
 }
 
 static struct explorer_program
@@ -110,6 +169,10 @@ main(int argc, char **argv)
 		printf("1..0 # SKIP sanitizers want their own malloc\n");
 		return 0;
 	}
+	clean = mmap(NULL, sizeof(*clean), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (clean == MAP_FAILED)
+		return 1;
 	for (scenario = scenarios; scenario->name; scenario++) {
 		struct explorer_program p = program_of(scenario);
 		bool right;
@@ -121,8 +184,9 @@ main(int argc, char **argv)
 			continue;
 		}
 		if (argc > 2)
-			return !explorer_replay(&p, argv[2]);
-		right = explorer_run(&p, in_full, &r);
+			return !note_states() || !explorer_replay(&p, argv[2]);
+		memset(&r, 0, sizeof(r));
+		right = note_states() && explorer_run(&p, in_full, &r);
 		ok(right && r.pairs > 0,
 		   "%s: %ld deaths, %ld of them in pairs; %.1f s", p.name,
 		   r.dead, r.pairs, r.seconds);

@@ -8,6 +8,46 @@
 #include "slots.h"
 
 void (*scenario_calls)(const char *name);
+void (*scenario_between)(struct world *w);
+
+void
+scenario_note(struct scenario_states *s, posh_heap *h)
+{
+	if (s->n == SCENARIO_STATES)
+		exit(3);
+	s->digest[s->n++] = world_digest(h);
+}
+
+bool
+scenario_has(const struct scenario_states *s, uint64_t digest, bool ended)
+{
+	int i;
+
+	for (i = ended ? s->n - 1 : 0; i < s->n; i++)
+		if (s->digest[i] == digest)
+			return true;
+	return false;
+}
+
+bool
+scenario_changes(const struct scenario *is, const struct scenario_states *s)
+{
+	bool same = is->how & SCENARIO_SAME;
+	int i;
+
+	for (i = 1; i < s->n; i++)
+		if ((s->digest[i] == s->digest[i - 1]) != same)
+			return false;
+	return s->n > 1;
+}
+
+/* One operation of several is over. */
+static void
+between(struct world *w)
+{
+	if (scenario_between)
+		scenario_between(w);
+}
 
 static struct posh_value
 text(const char *s)
@@ -71,6 +111,7 @@ set_tuple(struct world *w)
 	v.size = 3;
 	v.items = out;
 	CALL(list_set)(w->h, w->list, 0, &v);
+	between(w);
 	v = out[0];
 	CALL(list_set)(w->h, w->list, 0, &v);
 }
@@ -94,6 +135,7 @@ set_forms(struct world *w)
 	if (CALL(value_sort)(w->h, item, 3))
 		return;
 	CALL(dict_set)(w->h, w->dict, &v, &v);
+	between(w);
 	CALL(list_set)(w->h, w->list, 0, &v);
 }
 
@@ -434,6 +476,29 @@ dict_opaque(struct world *w)
 	CALL(dict_set)(w->h, w->dict, &k, &v);
 }
 
+/* A key {class, value, object}, POSH_FORM_KEY; item has room for three. */
+static struct posh_value
+valued_key(posh_handle o, struct posh_value *item)
+{
+	struct posh_value key = {.type = POSH_TUPLE, .width = POSH_FORM_KEY};
+
+	item[0] = text("a class");
+	item[1] = world_absent();
+	item[2] = posh_object(o);
+	key.size = 3;
+	key.items = item;
+	return key;
+}
+
+static void
+dict_valued(struct world *w)
+{
+	struct posh_value item[3], k = valued_key(w->own, item);
+	struct posh_value v = posh_int(1);
+
+	CALL(dict_set)(w->h, w->dict, &k, &v);
+}
+
 static void
 prepare_full_dict(struct world *w)
 {
@@ -441,8 +506,33 @@ prepare_full_dict(struct world *w)
 	struct posh__dbody *b = posh__dbody_at(w->h, body);
 	struct posh_value k = posh_int(0), v = posh_int(0);
 
+	k.flags = POSH_DISTINCT;
 	while (POSH__USED(posh__load(&b->fill)) < posh__half_load(&b->capacity))
 		posh_dict_set(w->h, w->dict, (k.i++, &k), &v);
+}
+
+/* One that knows of keys that may be equal to others. */
+static void
+prepare_full_opaque(struct world *w)
+{
+	dict_opaque(w);
+	prepare_full_dict(w);
+}
+
+static void
+prepare_full_valued(struct world *w)
+{
+	dict_valued(w);
+	prepare_full_dict(w);
+}
+
+static void
+dict_distinct(struct world *w)
+{
+	struct posh_value k = text("a key that is new"), v = posh_int(1);
+
+	k.flags = POSH_DISTINCT;
+	CALL(dict_set)(w->h, w->dict, &k, &v);
 }
 
 static void
@@ -532,6 +622,30 @@ scenario_update(struct world *w)
 				  posh_int(3)};
 
 	CALL(dict_update)(w->h, w->dict, v, 3, 0);
+}
+
+static void
+update_special(struct world *w, unsigned flags)
+{
+	struct posh_value item[3],
+		v[6] = {posh_object(w->own), posh_int(1), text("a fourth key"),
+			posh_int(2),         {0},         posh_int(3)};
+
+	v[4] = valued_key(w->own, item);
+	v[0].flags = POSH_OPAQUE | POSH_DISTINCT;
+	CALL(dict_update)(w->h, w->dict, v, 3, flags);
+}
+
+static void
+dict_update_special(struct world *w)
+{
+	update_special(w, 0);
+}
+
+static void
+dict_replace_special(struct world *w)
+{
+	update_special(w, POSH_REPLACE);
 }
 
 static void
@@ -629,8 +743,10 @@ make_class(struct world *w)
 	posh_handle cls;
 
 	name.data = "color";
-	if (CALL(class_intern)(w->h, "crash.Cat", &cls) == 0)
-		CALL(class_slot)(w->h, cls, &name, 1);
+	if (CALL(class_intern)(w->h, "crash.Cat", &cls))
+		return;
+	between(w);
+	CALL(class_slot)(w->h, cls, &name, 1);
 }
 
 static void
@@ -666,8 +782,10 @@ make_in_place(struct world *w)
 	v.size = 2;
 	if (CALL(list_append)(w->h, w->list, &v))
 		return;
+	between(w);
 	item = text("an item of the tuple");
 	CALL(tuple_init)(w->h, v.object, 0, &item);
+	between(w);
 	item = posh_fresh(POSH_KIND_INSTANCE);
 	item.object = w->cls;
 	item.size = 4;
@@ -760,8 +878,10 @@ make_buffers(struct world *w)
 
 	if (CALL(blob_new)(w->h, 300000, &blob))
 		return;
-	if (CALL(list_append)(w->h, w->list, &v) == 0)
+	if (CALL(list_append)(w->h, w->list, &v) == 0) {
+		between(w);
 		CALL(buffer_init)(w->h, v.object, blob, &meta);
+	}
 	if (CALL(buffer_new)(w->h, &other) == 0) {
 		CALL(buffer_init)(w->h, other, blob, &meta);
 		CALL(object_drop)(w->h, other);
@@ -820,16 +940,13 @@ read_list(struct world *w)
 static void
 prepare_keys(struct world *w)
 {
-	struct posh_value item[3] = {text("a class"), text("third")};
-	struct posh_value key = {.type = POSH_TUPLE, .width = POSH_FORM_KEY};
+	struct posh_value item[3], key, v = text("third");
 	posh_handle o[2] = {w->own, w->list};
 	size_t i;
 
-	key.size = 3;
-	key.items = item;
 	for (i = 0; i < 2; i++) {
-		item[2] = posh_object(o[i]);
-		CALL(dict_set)(w->h, w->dict, &key, &item[1]);
+		key = valued_key(o[i], item);
+		CALL(dict_set)(w->h, w->dict, &key, &v);
 	}
 }
 
@@ -837,13 +954,14 @@ static void
 read_dict(struct world *w)
 {
 	struct posh_value k = text("third"), v[6], *all = NULL;
+	struct posh_value value = world_absent();
 	uint64_t front = 0, back = UINT64_MAX;
 	int64_t n;
 
 	CALL(dict_len)(w->h, w->dict);
 	if (CALL(dict_get)(w->h, w->dict, &k, v) == 0)
 		drop_all(w, v, 1);
-	n = CALL(dict_candidates)(w->h, w->dict, &k, 6, v);
+	n = CALL(dict_candidates)(w->h, w->dict, &value, 6, v);
 	drop_all(w, v, n);
 	n = CALL(dict_read)(w->h, w->dict, &front, 3, 0, v, NULL);
 	drop_all(w, v, 2 * n);
@@ -929,6 +1047,7 @@ run(struct world *w)
 	struct posh_value v = posh_bytes(big, sizeof(big));
 
 	CALL(list_set)(w->h, w->list, 1, &v);
+	between(w);
 	v = posh_int(1);
 	CALL(list_set)(w->h, w->list, 1, &v);
 }
@@ -966,6 +1085,7 @@ spans(struct world *w)
 	for (i = 0; i < 5; i++)
 		v[i] = posh_bytes(big, sizeof(big));
 	CALL(list_splice)(w->h, w->list, 1, 2, v, 5);
+	between(w);
 	CALL(list_delete)(w->h, w->list, 1, 6);
 }
 
@@ -1082,14 +1202,14 @@ collect(struct world *w)
 	CALL(heap_collect)(w->h);
 }
 
-enum { MANY = SCENARIO_MANY, LARGE = SCENARIO_LARGE, LONG = SCENARIO_LONG };
+enum { SAME = SCENARIO_SAME, LARGE = SCENARIO_LARGE, LONG = SCENARIO_LONG };
 
 const struct scenario scenarios[] = {
 	{"a plain value over a plain one", set_plain, 0, NULL},
 	{"a text over a text", set_text, 0, NULL},
 	{"an object over an object", set_object, 0, NULL},
-	{"a tuple with an object, then one without", set_tuple, MANY, NULL},
-	{"a set with an object and a value of a class", set_forms, MANY, NULL},
+	{"a tuple with an object, then one without", set_tuple, 0, NULL},
+	{"a set with an object and a value of a class", set_forms, 0, NULL},
 	{"append a plain value", append_plain, 0, NULL},
 	{"append a text", scenario_append, 0, NULL},
 	{"append, and the body grows", scenario_append, 0, prepare_full_list},
@@ -1102,7 +1222,7 @@ const struct scenario scenarios[] = {
 	{"clear a list", clear_list, 0, NULL},
 	{"splice", scenario_splice, 0, NULL},
 	{"permute", permute, 0, NULL},
-	{"reserve", reserve, 0, NULL},
+	{"reserve", reserve, SAME, NULL},
 	{"deque: append, and the ring grows", deque_append, 0, NULL},
 	{"deque: append", deque_append, 0, deque_room},
 	{"deque: append a plain value", deque_plain, 0, deque_room},
@@ -1132,7 +1252,12 @@ const struct scenario scenarios[] = {
 	{"dict: a text over a text", dict_text, 0, NULL},
 	{"dict: a new key", dict_new, 0, NULL},
 	{"dict: an opaque key", dict_opaque, 0, NULL},
+	{"dict: a key with a value", dict_valued, 0, NULL},
 	{"dict: grow", dict_new, 0, prepare_full_dict},
+	{"dict: grow one with an opaque key", dict_distinct, 0,
+	 prepare_full_opaque},
+	{"dict: grow one whose keys have values", dict_new, 0,
+	 prepare_full_valued},
 	{"dict: pop", dict_pop, 0, NULL},
 	{"dict: popitem", dict_popitem, 0, NULL},
 	{"dict: pop the first", dict_popfirst, 0, NULL},
@@ -1144,9 +1269,11 @@ const struct scenario scenarios[] = {
 	 NULL},
 	{"dict: clear", dict_clear, 0, NULL},
 	{"dict: setdefault of a new key", dict_setdefault, 0, NULL},
-	{"dict: setdefault of an old key", dict_keep, 0, NULL},
+	{"dict: setdefault of an old key", dict_keep, SAME, NULL},
 	{"dict: update", scenario_update, 0, NULL},
+	{"dict: update with keys of all kinds", dict_update_special, 0, NULL},
 	{"dict: replace", dict_replace, 0, NULL},
+	{"dict: replace by keys of all kinds", dict_replace_special, 0, NULL},
 	{"set: add", set_add, 0, NULL},
 	{"set: remove", set_remove, 0, NULL},
 	{"set: update", set_update, 0, NULL},
@@ -1155,10 +1282,10 @@ const struct scenario scenarios[] = {
 	{"set an attribute to a plain value", set_attribute_plain, 0, NULL},
 	{"delete an attribute", delete_attribute, 0, prepare_attribute},
 	{"make the extra dict", make_extra, 0, NULL},
-	{"make a class", make_class, MANY, NULL},
-	{"make and drop objects", make_and_drop, MANY, NULL},
-	{"make a tuple in its place", make_in_place, MANY, NULL},
-	{"destroy a graph", scenario_destroy, MANY, NULL},
+	{"make a class", make_class, 0, NULL},
+	{"make and drop objects", make_and_drop, SAME, NULL},
+	{"make a tuple in its place", make_in_place, 0, NULL},
+	{"destroy a graph", scenario_destroy, SAME, NULL},
 	{"buffer: overwrite bytes", write_bytes, 0, NULL},
 	{"buffer: overwrite a word", write_word, 0, NULL},
 	{"buffer: add bytes", add_bytes, 0, prepare_room},
@@ -1166,22 +1293,22 @@ const struct scenario scenarios[] = {
 	{"buffer: cut the front", cut_front, 0, NULL},
 	{"buffer: replace in the middle", cut_middle, 0, NULL},
 	{"buffer: cut most, and it shrinks", cut_most, 0, prepare_large},
-	{"make buffers", make_buffers, MANY, NULL},
-	{"read a buffer", read_buffer, 0, NULL},
-	{"read a list", read_list, 0, NULL},
-	{"read a dict", read_dict, 0, prepare_keys},
-	{"read a deque", read_deque, 0, NULL},
-	{"read tuples and instances", read_others, 0, prepare_tuple},
+	{"make buffers", make_buffers, LARGE, NULL},
+	{"read a buffer", read_buffer, SAME, NULL},
+	{"read a list", read_list, SAME, NULL},
+	{"read a dict", read_dict, SAME, prepare_keys},
+	{"read a deque", read_deque, SAME, NULL},
+	{"read tuples and instances", read_others, SAME, prepare_tuple},
 	{"ask", ask, 0, NULL},
-	{"a large run", run, MANY, NULL},
-	{"spans taken and given back", spans, MANY, NULL},
-	{"pages given back", hole, MANY | LARGE | LONG, prepare_hole},
+	{"a large run", run, 0, NULL},
+	{"spans taken and given back", spans, 0, NULL},
+	{"pages given back", hole, LARGE | LONG, prepare_hole},
 	{"the heap grows", grow_heap, LARGE | LONG, NULL},
-	{"the hold table grows", grow_holds, MANY, prepare_holds},
+	{"the hold table grows", grow_holds, SAME, prepare_holds},
 	{"a transaction", transaction, 0, NULL},
 	{"many monitors", transaction, 0, prepare_monitors},
-	{"reap and check", reap_and_check, 0, NULL},
-	{"recount suspects", recount, MANY, prepare_recount},
-	{"collect circles", collect, 0, prepare_collect},
+	{"reap and check", reap_and_check, SAME, NULL},
+	{"recount suspects", recount, SAME, prepare_recount},
+	{"collect circles", collect, SAME, prepare_collect},
 	{NULL, NULL, 0, NULL},
 };

@@ -9,8 +9,7 @@
 #include "world.h"
 
 enum {
-	SCENARIO_MANY = 1,  /* several operations: any state in between is
-			     * right, as far as can be seen from the root */
+	SCENARIO_SAME = 1,  /* changes nothing that world_digest() sees */
 	SCENARIO_LARGE = 2, /* takes more than the smallest heap has */
 	SCENARIO_LONG = 4,  /* so many steps that pairs take minutes */
 };
@@ -24,6 +23,28 @@ struct scenario {
 
 /* What one thread can do in a heap; ends with a name that is NULL. */
 extern const struct scenario scenarios[];
+
+/* What can be seen, in order: ahead of a scenario, between two operations of
+ * it, and behind it.  After a death nothing else may be seen. */
+enum { SCENARIO_STATES = 8 };
+struct scenario_states {
+	uint64_t digest[SCENARIO_STATES];
+	int n;
+};
+
+/* Note what can be seen now. */
+void scenario_note(struct scenario_states *s, posh_heap *h);
+
+/* Is that one of them, or, if the scenario came to its end, the last? */
+bool scenario_has(const struct scenario_states *s, uint64_t digest, bool ended);
+
+/* Does each operation change what can be seen, or, if the scenario is said to
+ * change nothing, none? */
+bool scenario_changes(const struct scenario *is,
+		      const struct scenario_states *s);
+
+/* Called where a scenario is between two operations; may be NULL. */
+extern void (*scenario_between)(struct world *w);
 
 /* Called with the name of each public operation that a scenario calls. */
 extern void (*scenario_calls)(const char *name);

@@ -69,6 +69,7 @@ killer() { # rule
 	TURN) echo "explore a deque is read and rotated" ;;
 	RSHIFT) echo "explore the middle of" ;;
 	MOVED) echo "pairs dict: move" ;;
+	MARKED) echo "pairs dict: an opaque" ;;
 	WINDOW) echo "explore bytes are added" ;;
 	WHOLE) echo "explore bytes are overwritten" ;;
 	META) echo "explore a buffer gets its blob" ;;

@@ -20,6 +20,12 @@ world_text(const char *text)
 	return posh_utf8(text, strlen(text));
 }
 
+struct posh_value
+world_absent(void)
+{
+	return world_text("a key that no dict has");
+}
+
 void
 world_set(posh_heap *h, posh_handle dict, const char *key, struct posh_value v)
 {
@@ -195,6 +201,21 @@ mix(uint64_t a, uint64_t b)
 }
 
 static uint64_t
+mix_bytes(uint64_t d, const void *p, size_t n)
+{
+	const char *c = p;
+	uint64_t word;
+
+	for (d = mix(d, n); n; c += sizeof(word)) {
+		word = 0;
+		memcpy(&word, c, n < sizeof(word) ? n : sizeof(word));
+		d = mix(d, word);
+		n -= n < sizeof(word) ? n : sizeof(word);
+	}
+	return d;
+}
+
+static uint64_t
 digest_array(posh_heap *h, struct posh_value *v, int64_t n, int depth)
 {
 	uint64_t d = (uint64_t)n;
@@ -214,26 +235,95 @@ digest_array(posh_heap *h, struct posh_value *v, int64_t n, int depth)
 	return d;
 }
 
+/* Of a value that was read on its own, and its hold is given up. */
 static uint64_t
-digest_instance(posh_heap *h, posh_handle o)
+digest_one(posh_heap *h, const struct posh_value *v, int depth)
+{
+	uint64_t d = digest_of(h, v, depth);
+
+	if (v->type == POSH_OBJECT)
+		posh_object_drop(h, v->object);
+	return d;
+}
+
+/* Its slots, and the dict of its other attributes. */
+static uint64_t
+digest_instance(posh_heap *h, posh_handle o, int depth)
 {
 	struct posh_value v;
 	uint64_t d = 5;
 	size_t i;
 
 	for (i = 0; i < 4; i++)
-		if (posh_instance_get(h, o, i, &v) == 0) {
-			d = mix(d, mix(i, digest_of(h, &v, 3)));
-			if (v.type == POSH_OBJECT)
-				posh_object_drop(h, v.object);
-		}
+		if (posh_instance_get(h, o, i, &v) == 0)
+			d = mix(d, mix(i, digest_one(h, &v, depth)));
+	v = posh_object(o);
+	if (posh_instance_extra(h, o, 0, &v.object) == 0) {
+		v.kind = POSH_KIND_DICT;
+		d = mix(d, mix(i, digest_one(h, &v, depth)));
+	}
 	return d;
+}
+
+static uint64_t
+digest_tuple(posh_heap *h, posh_handle o, int depth)
+{
+	int64_t n = posh_tuple_len(h, o), i;
+	uint64_t d = mix((uint64_t)n, (uint64_t)posh_tuple_form(h, o));
+	struct posh_value v;
+
+	for (i = 0; i < n; i++) {
+		int rc = posh_tuple_get(h, o, (size_t)i, &v);
+
+		d = mix(d, rc ? (uint64_t)rc : digest_one(h, &v, depth));
+	}
+	return d;
+}
+
+/* The items of a dict or set, and, if one of its keys is an object, what it
+ * says of a key that it does not have. */
+static uint64_t
+digest_dict(posh_heap *h, posh_handle o, int depth)
+{
+	struct posh_value *all = NULL, absent = world_absent();
+	int64_t n = posh_dict_snapshot(h, o, &all, NULL), i;
+	bool object = false;
+	uint64_t d;
+
+	if (n < 0)
+		return (uint64_t)n;
+	for (i = 0; i < n; i++)
+		object = object || all[2 * i].type == POSH_OBJECT;
+	d = digest_array(h, all, 2 * n, depth);
+	return object ? mix(d, (uint64_t)posh_dict_get(h, o, &absent, NULL))
+		      : d;
+}
+
+/* Its elements and its bound. */
+static uint64_t
+digest_deque(posh_heap *h, posh_handle o, int depth)
+{
+	struct posh_value *all = NULL;
+	int64_t n = posh_deque_snapshot(h, o, &all, NULL), maxlen = 0;
+	uint64_t d = n < 0 ? (uint64_t)n : digest_array(h, all, n, depth);
+
+	posh_deque_len(h, o, &maxlen);
+	return mix(d, (uint64_t)maxlen);
+}
+
+static uint64_t
+digest_list(posh_heap *h, posh_handle o, int depth)
+{
+	struct posh_value *all = NULL;
+	int64_t n = posh_list_snapshot(h, o, &all, NULL);
+
+	return n < 0 ? (uint64_t)n : digest_array(h, all, n, depth);
 }
 
 static uint64_t
 digest_buffer(posh_heap *h, posh_handle o)
 {
-	int64_t n = posh_buffer_len(h, o), i;
+	int64_t n = posh_buffer_len(h, o);
 	uint8_t *p = malloc(n > 0 ? (size_t)n : 1);
 	uint64_t d = mix(8, (uint64_t)n);
 	struct posh_value meta;
@@ -241,41 +331,34 @@ digest_buffer(posh_heap *h, posh_handle o)
 	if (!p)
 		exit(3);
 	n = posh_buffer_read(h, o, 0, (uint64_t)n, p, NULL);
-	for (i = 0; i < n; i++)
-		d = mix(d, p[i]);
+	d = n < 0 ? mix(d, (uint64_t)n) : mix_bytes(d, p, (size_t)n);
 	free(p);
-	if (posh_buffer_meta(h, o, &meta) == 0)
-		d = mix(d, digest_of(h, &meta, 0));
+	/* Without a blob it is not made yet. */
+	if (n >= 0 && posh_buffer_meta(h, o, &meta) == 0)
+		d = mix(d, digest_one(h, &meta, 1));
 	return d;
 }
 
 static uint64_t
 digest_object(posh_heap *h, const struct posh_value *v, int depth)
 {
-	struct posh_value *all = NULL;
-	int64_t n;
-
 	switch (v->kind) {
 	case POSH_KIND_INSTANCE:
-		return digest_instance(h, v->object);
+		return digest_instance(h, v->object, depth);
 	case POSH_KIND_BUFFER:
 		return digest_buffer(h, v->object);
 	case POSH_KIND_LIST:
-		n = posh_list_snapshot(h, v->object, &all, NULL);
-		break;
+		return digest_list(h, v->object, depth);
 	case POSH_KIND_DEQUE:
-		n = posh_deque_snapshot(h, v->object, &all, NULL);
-		break;
+		return digest_deque(h, v->object, depth);
 	case POSH_KIND_DICT:
 	case POSH_KIND_SET:
-		n = posh_dict_snapshot(h, v->object, &all, NULL);
-		n = n < 0 ? n : 2 * n;
-		break;
+		return digest_dict(h, v->object, depth);
+	case POSH_KIND_TUPLE:
+		return digest_tuple(h, v->object, depth);
 	default:
-		return v->kind;
+		return 0; /* a blob: its buffer has its bytes */
 	}
-	return n < 0 ? (uint64_t)n
-		     : mix(v->kind, digest_array(h, all, n, depth - 1));
 }
 
 static uint64_t
@@ -286,14 +369,21 @@ digest_of(posh_heap *h, const struct posh_value *v, int depth)
 
 	switch (v->type) {
 	case POSH_STR:
-		for (i = 0; i < v->size * v->width; i++)
-			d = mix(d, ((const uint8_t *)v->data)[i]);
-		return d;
-	case POSH_OBJECT:
-		return depth > 0 ? mix(d, digest_object(h, v, depth)) : d;
-	case POSH_TUPLE:
+		return mix_bytes(mix(d, v->width), v->data, v->size * v->width);
 	case POSH_BYTES:
-		return mix(d, v->size);
+	case POSH_BIGINT:
+		return mix_bytes(d, v->data, v->size);
+	case POSH_TUPLE:
+		d = mix(d, mix(v->width, v->size));
+		for (i = 0; i < v->size; i++)
+			d = mix(d, digest_of(h, &v->items[i], 0));
+		return d;
+	case POSH_COMPLEX:
+		d = mix_bytes(d, &v->im, sizeof(v->im));
+		return mix_bytes(d, &v->f, sizeof(v->f));
+	case POSH_OBJECT:
+		d = mix(d, v->kind);
+		return depth > 0 ? mix(d, digest_object(h, v, depth - 1)) : d;
 	default:
 		return mix(d, (uint64_t)v->i);
 	}
@@ -302,10 +392,12 @@ digest_of(posh_heap *h, const struct posh_value *v, int depth)
 uint64_t
 world_digest(posh_heap *h)
 {
-	struct posh_value v = posh_object(posh_heap_place(h, POSH_ROOT));
+	struct posh_value root = posh_object(posh_heap_place(h, POSH_ROOT)),
+			  classes =
+				  posh_object(posh_heap_place(h, POSH_CLASSES));
 
-	v.kind = POSH_KIND_DICT;
-	return digest_of(h, &v, 6);
+	root.kind = classes.kind = POSH_KIND_DICT;
+	return mix(digest_of(h, &root, 6), digest_of(h, &classes, 6));
 }
 
 uint64_t

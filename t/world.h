@@ -19,7 +19,8 @@ struct world {
 /* Fill a heap, w->h; its maker holds all of these. */
 void world_make(struct world *w);
 
-/* A number that tells two states of all that hangs from the root apart. */
+/* A number that tells two states of all that hangs from the root apart, and
+ * of the classes. */
 uint64_t world_digest(posh_heap *h);
 
 /* Take away all that hangs from the root, recover and collect.  Returns how
@@ -32,6 +33,9 @@ void world_soil(const struct world *w);
 
 /* What scenarios are made of.  They end the process if the heap fails. */
 struct posh_value world_text(const char *text);
+/* A key that no dict has; but there may be an object that is looked for by
+ * this value. */
+struct posh_value world_absent(void);
 void world_set(posh_heap *h, posh_handle dict, const char *key,
 	       struct posh_value v);
 /* Give a new buffer a blob of so many bytes, of all sorts, and a meta. */
