@@ -44,6 +44,7 @@ check_LIBRARIES += %D%/libtap.a
 
 # Tests of libposh's inside: they link with libposh-check.
 C_TESTS = \
+	%D%/beside.t \
 	%D%/box.t \
 	%D%/buffer.t \
 	%D%/check-heap.t \

@@ -96,7 +96,7 @@ esac
 case $which in
 thread | both)
 	run thread -fsanitize=thread -DAO_PREFER_BUILTIN_ATOMICS \
-		"$(files 'refs lock member stale' "$@")" || failed=1
+		"$(files 'beside refs lock member' "$@")" || failed=1
 	;;
 esac
 case $which in
