@@ -263,21 +263,6 @@ posh__check_threads(struct posh__check *c)
  * Monitors
  */
 
-/* Does the thread list the monitor?  One moves from the end of the list to a
- * gap in it and is in both places meanwhile: so from the end. */
-static bool
-lists(const struct posh__thread *t, uint64_t object)
-{
-	int i;
-
-	if (posh__load(&t->held_more))
-		return true;
-	for (i = POSH__HELD; i-- > 0;)
-		if (posh__load(&t->held[i]) == object)
-			return true;
-	return false;
-}
-
 /* Is that the name of a thread entry in use?  Its member may be dead, and yet
  * to be recovered. */
 static bool
@@ -316,7 +301,7 @@ posh__check_lock(struct posh__check *c, uint64_t object)
 	}
 	known = is_name(h, name);
 	/* Readers enter and leave monitors, and change nothing else. */
-	if ((known && lists(posh__thread_at(h, name & 0xffff), object)) ||
+	if ((known && posh__lists(posh__thread_at(h, name & 0xffff), object)) ||
 	    (posh__half_load(&o->lock) & ~POSH__LOCK_WAITS) != name)
 		return;
 	if (!known)

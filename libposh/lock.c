@@ -30,11 +30,12 @@
  *   I3  a sleeper has set waits, or sleeps no longer than 5 ms;
  *   I4  a word that names a thread names one that has the object in its
  *       entry's list, or has others there: recovery opens all of them, and
- *       no word names a thread of former times when its entry is used again.
+ *       no word names a thread of former times when its entry is used again;
+ *       a waiter that finds it otherwise says that the heap is damaged.
  *
  * PROGRESS  none is promised past an owner that is stopped.  A dead one costs
  * a waiter one question to the kernel, at once if it died before, otherwise
- * within 5 ms.
+ * within 5 ms; one that is none, 40 ms.
  *
  * STEPS     effect                       if the process dies here
  *   lock.1  0 to {_, self}               waiters break it
@@ -60,6 +61,8 @@
 
 #define SPINS  100
 #define LISTEN 16 /* sleeps between two pauses for signals */
+#define LOOKS  10 /* at the list of who has a monitor, in each of so many */
+#define ROUNDS 8  /* rounds of waiting: fewer than LISTEN */
 #define NAME   (~POSH__LOCK_WAITS)
 
 static int64_t
@@ -147,6 +150,21 @@ pull(struct posh__self *self, struct posh__held *e)
 	retract(self);
 }
 
+/* One moves from the end of the list to a gap in it and is in both places
+ * meanwhile: so from the end. */
+bool
+posh__lists(const struct posh__thread *t, uint64_t object)
+{
+	int i;
+
+	if (posh__load(&t->held_more))
+		return true;
+	for (i = POSH__HELD; i-- > 0;)
+		if (posh__load(&t->held[i]) == object)
+			return true;
+	return false;
+}
+
 /*
  * The word
  */
@@ -188,6 +206,7 @@ struct wait {
 	int64_t timeout, end; /* end: 0 if not known yet */
 	uint32_t waits;       /* the bit to take the word with */
 	unsigned sleeps;
+	unsigned unlisted; /* rounds in a row in which the owner was no owner */
 };
 
 /* How long may we sleep?  0: no longer. */
@@ -219,6 +238,30 @@ listen(struct posh__self *self, struct wait *q)
 		       : 0;
 }
 
+/* The owner lives.  Does it know that it has the monitor?  If not, nobody will
+ * ever open it: the heap is damaged.
+ *
+ * An owner has it in its list from before it takes the word to after it gives
+ * it back (I4; quick.h too), and recovery lists what it takes over.  So one
+ * look at the list that does not find it, with the owner's name in the word
+ * before and behind, says that the owner went out and in again meanwhile; or
+ * that the word lies.  Some that go in and out all the time may be seen like
+ * that once; not at LOOKS looks in a row, in ROUNDS rounds in a row, each of
+ * them behind a sleep.  And were one: a call fails, and nothing is broken. */
+static bool
+unlisted(struct posh__self *self, uint64_t object, uint32_t owner)
+{
+	const struct posh__thread *t = posh__thread_at(self->h, owner & 0xffff);
+	const posh__half *word = &posh__object(self->h, object)->lock;
+	int i;
+
+	for (i = 0; i < LOOKS; i++)
+		if (posh__lists(t, object) ||
+		    (posh__half_load(word) & NAME) != owner)
+			return false;
+	return true;
+}
+
 /* One round of waiting for a word that said w.  0: look again. */
 static int
 wait_round(struct posh__self *self, uint64_t object, uint32_t w, struct wait *q)
@@ -234,6 +277,10 @@ wait_round(struct posh__self *self, uint64_t object, uint32_t w, struct wait *q)
 		rc = succeed(self, object, owner, member);
 		if (!rc)
 			return 0;
+	} else if (!unlisted(self, object, owner)) {
+		q->unlisted = 0;
+	} else if (++q->unlisted == ROUNDS) {
+		return -EUCLEAN;
 	}
 	left = remaining(q);
 	if (!left)
@@ -256,7 +303,7 @@ static int
 lock_slowly(struct posh__self *self, uint64_t object, int64_t timeout)
 {
 	posh__half *word = &posh__object(self->h, object)->lock;
-	struct wait q = {timeout, 0, 0, 0};
+	struct wait q = {timeout, 0, 0, 0, 0};
 
 	if (timeout)
 		posh__spin(word, NAME, SPINS);

@@ -29,6 +29,10 @@ void posh__write_end(struct posh__self *self, uint64_t object);
 void posh__mutex_lock(struct posh__self *self, posh__half *w);
 void posh__mutex_unlock(struct posh__self *self, posh__half *w);
 
+/* Does the thread with this entry list the object's monitor?  Who has one
+ * does, from before it is taken to after it is given back. */
+bool posh__lists(const struct posh__thread *t, uint64_t object);
+
 /* The dead thread of this name left the monitor of an object locked: make an
  * odd sequence even (the next value), and free the word.  Recovery only. */
 void posh__lock_break(struct posh__self *self, uint64_t object, uint32_t name);

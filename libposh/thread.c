@@ -18,7 +18,10 @@
  *   I1  only the thread itself, or who recovers its member, writes a LIVE
  *       or DYING entry;
  *   I2  nothing in the heap names a FREE entry's last generation as owner,
- *       except lock words that whoever meets them may break.
+ *       except lock words that whoever meets them may break;
+ *   I3  no lock, gate or claim names a thread that has not taken it: what a
+ *       damaged heap says of a name that is yet to come is forgotten when it
+ *       comes, but for monitors, whose owners list them (lock.c).
  *
  * PROGRESS  claiming is lock-free: a failed compare-and-swap means that
  * another thread got the entry.
@@ -83,6 +86,32 @@ clean(struct posh__thread *t)
 	       sizeof(*t) - offsetof(struct posh__thread, opno));
 }
 
+/* A name is nobody's before its thread has it; unless the heap is damaged:
+ * then all would wait for that thread, which knows nothing of it. */
+static void
+disown(struct posh_heap *h, uint32_t name)
+{
+	const uint32_t flags = POSH__LOCK_WAITS;
+	posh__half *half[] = {&h->hdr->grow_lock, &h->hdr->gate_lock};
+	uint64_t high = posh__load(&h->hdr->members_high), w;
+	uint32_t i;
+
+	for (i = 0; i < sizeof(half) / sizeof(half[0]); i++) {
+		posh__half_cas(half[i], name, 0);
+		posh__half_cas(half[i], name | flags, 0);
+	}
+	w = posh__load(&h->hdr->gate);
+	if (((uint32_t)w & ~flags) == name)
+		posh__cas(&h->hdr->gate, w, 0);
+	for (i = 0; i < high; i++) {
+		posh__word *reaper = &posh__member_at(h, i)->reaper;
+
+		w = posh__load(reaper);
+		if (((uint32_t)w & ~flags) == name)
+			posh__cas(reaper, w, 0);
+	}
+}
+
 /* Claim a free entry of those before end, if there is one. */
 static bool
 claim(struct posh_heap *h, uint32_t member, uint32_t from, uint64_t end,
@@ -99,6 +128,7 @@ claim(struct posh_heap *h, uint32_t member, uint32_t from, uint64_t end,
 			continue;
 		POSH_STEP("thread.2");
 		clean(posh__thread_at(h, from));
+		disown(h, POSH__THREAD_GEN(w) << 16 | from);
 		posh__half_store(&h->free_tid, from + 1);
 		*tid = from;
 		return true;

@@ -67,6 +67,7 @@ C_TESTS = \
 	%D%/member-crash.t \
 	%D%/member.t \
 	%D%/misread.t \
+	%D%/names.t \
 	%D%/nomem.t \
 	%D%/pairs.t \
 	%D%/reboot.t \
