@@ -155,6 +155,23 @@ get_and_drop(posh_heap *h)
 	posh_object_drop(h, v.object);
 }
 
+/* The same, by what reads any number of values. */
+static void
+get_all_and_drop(posh_heap *h)
+{
+	struct posh_value *v = NULL;
+	int64_t n = posh_list_snapshot(h, list, &v, NULL);
+
+	must((int)n);
+	if (n == 1 && v[0].type == POSH_OBJECT) {
+		lives(h, v[0].object, MARK_X);
+		posh_object_drop(h, v[0].object);
+	} else if (n != 1 || v[0].type != POSH_INT || v[0].i) {
+		explorer_fail("the list has what nobody put there");
+	}
+	free(v);
+}
+
 static void
 set_0(posh_heap *h)
 {
@@ -442,6 +459,7 @@ fork_only(posh_heap *h)
 	must(posh__enter_write(h, &self));
 	posh__holds_freeze(h);
 	must(posh__child_make(self));
+	explorer_fork(h);
 	posh__holds_thaw(h);
 	posh__leave(self);
 }
@@ -458,7 +476,8 @@ static void
 check_child(posh_heap *o)
 {
 	check_0(o);
-	lives(o, x, MARK_X);
+	if (explorer_forked())
+		lives(o, x, MARK_X);
 }
 
 /*
@@ -1184,12 +1203,15 @@ block(size_t n, char c)
 	return posh_bytes(big, n);
 }
 
+static posh_heap *owner;
+
 /* The first member has a span with blocks of others. */
 static void
 setup_spans(posh_heap *o, posh_heap *const *m)
 {
 	int i;
 
+	owner = m[0];
 	list = new_list(o);
 	other = new_list(o);
 	for (i = 0; i < 4; i++)
@@ -1203,6 +1225,31 @@ static void
 free_blocks(posh_heap *h)
 {
 	must(posh_list_delete(h, list, 0, 2));
+}
+
+static void
+free_a_block(posh_heap *h)
+{
+	must(posh_list_delete(h, list, 0, 1));
+}
+
+/* The first member has two. */
+static void
+setup_two_spans(posh_heap *o, posh_heap *const *m)
+{
+	int i;
+
+	setup_spans(o, m);
+	for (i = 0; i < 4; i++)
+		append(m[0], list, block(BIG, 'a'));
+}
+
+/* One of the second span, then one of the first. */
+static void
+free_in_both(posh_heap *h)
+{
+	must(posh_list_delete(h, list, 7, 8));
+	must(posh_list_delete(h, list, 0, 1));
 }
 
 static void
@@ -1238,6 +1285,51 @@ check_blocks(posh_heap *o)
 			explorer_fail("a block has another's bytes");
 			return;
 		}
+}
+
+/* How many spans of such blocks has the owner, and how many of these are
+ * free?  Those that are not in the owner's list are counted as remote. */
+static unsigned
+owned_spans(unsigned *nfree)
+{
+	struct posh__header *hdr = owner->hdr;
+	unsigned spans = 0, here;
+	uint64_t n, i;
+
+	*nfree = 0;
+	for (n = hdr->first; n < hdr->nspans; n++) {
+		uint64_t w = *posh__span_word(owner, n);
+		struct posh__span *s = posh__span_at(owner, n);
+
+		if (POSH__SPAN_STATE(w) != POSH__SPAN_OWNED ||
+		    POSH__SPAN_OWNER(w) != owner->selves->tid ||
+		    (uint32_t)s->word0 < BIG || (uint32_t)s->word0 >= BIGGER)
+			continue;
+		spans++;
+		for (here = i = 0; i < (s->word0 >> 32 & 0xffff); i++)
+			here += s->state[i] == POSH__FREE;
+		if (here > (s->list >> 32 & 0xffff) + s->remote)
+			explorer_fail("a free block that nobody counts");
+		*nfree += here;
+	}
+	return spans;
+}
+
+/* What is free in the owner's spans, whoever freed it, the owner uses before
+ * it takes another span.  A death may cost the next sweep (alloc.c, I5). */
+static void
+check_found(posh_heap *o)
+{
+	unsigned nfree, left, spans;
+
+	check_blocks(o);
+	if (explorer_died(0) || explorer_died(1))
+		return;
+	spans = owned_spans(&nfree);
+	for (left = nfree; left > 0; left--)
+		append(owner, other, block(BIG, 'd'));
+	if (owned_spans(&nfree) != spans || nfree)
+		explorer_fail("a free block that its owner does not find");
 }
 
 static void
@@ -1525,6 +1617,13 @@ static const struct explorer_program programs[] = {
 	 .deaths = 1,
 	 .long_preemptions = 2,
 	 .long_deaths = 1},
+	{.name = "all of a list is held, and unlinked",
+	 .setup = setup_linked,
+	 .check = check_0,
+	 .actor = {{get_all_and_drop, 0, ALL}, {set_0, 1, ALL}},
+	 .preemptions = 2,
+	 .long_preemptions = 4,
+	 .mortal = 1},
 	{.name = "two holds and an unlink",
 	 .setup = setup_linked,
 	 .check = check_0,
@@ -1615,7 +1714,8 @@ static const struct explorer_program programs[] = {
 	 .check = check_0,
 	 .actor = {{get_and_drop, 0, ALL}, {set_0, 0, ALL}},
 	 .preemptions = 2,
-	 .long_preemptions = 3},
+	 .long_preemptions = 3,
+	 .mortal = 2},
 	{.name = "two threads check what a third has taken",
 	 .setup = setup_prover,
 	 .check = check_0,
@@ -1628,21 +1728,26 @@ static const struct explorer_program programs[] = {
 	{.name = "a table of holds grows under a scan",
 	 .setup = setup_full_table,
 	 .check = check_0,
-	 .actor = {{hold_more, 0, ALL}, {set_0, 1, 0}},
+	 .actor = {{hold_more, 0, ALL}, {set_0, 1, ALL}},
 	 .preemptions = 2,
-	 .long_preemptions = 3},
+	 .long_preemptions = 3,
+	 .mortal = 2},
 	{.name = "a fork, a drop and an unlink",
 	 .setup = setup_fork,
 	 .check = check_child,
-	 .actor = {{fork_and_drop, 2, 0}, {set_0, 0, 0}},
+	 .actor = {{fork_and_drop, 2, ALL}, {set_0, 0, ALL}},
 	 .preemptions = 3,
-	 .long_preemptions = 4},
+	 .long_preemptions = 4,
+	 .mortal = 2},
 	{.name = "a fork in the middle of a read",
 	 .setup = setup_fork_reading,
 	 .check = check_0,
-	 .actor = {{get_and_drop, 2, 0}, {fork_only, 2, 0}, {set_0, 0, 0}},
+	 .actor = {{get_and_drop, 2, ALL},
+		   {fork_only, 2, ALL},
+		   {set_0, 0, ALL}},
 	 .preemptions = 2,
-	 .long_preemptions = 3},
+	 .long_preemptions = 3,
+	 .mortal = 1},
 	{.name = "a text is read and replaced",
 	 .setup = setup_values,
 	 .actor = {{read_text, 0, ALL}, {write_text, 1, ALL}},
@@ -1654,24 +1759,28 @@ static const struct explorer_program programs[] = {
 	 .setup = setup_values,
 	 .actor = {{read_text, 0, ALL}, {write_and_reuse, 1, ALL}},
 	 .preemptions = 3,
-	 .long_preemptions = 4},
+	 .long_preemptions = 4,
+	 .mortal = 2},
 	{.name = "a list is read and grows",
 	 .setup = setup_values,
 	 .actor = {{read_all, 0, ALL}, {append_texts, 1, ALL}},
 	 .preemptions = 3,
-	 .long_preemptions = 4},
+	 .long_preemptions = 4,
+	 .mortal = 2},
 	{.name = "a list is read, deleted from and inserted in",
 	 .setup = setup_values,
 	 .actor = {{read_all, 0, ALL},
 		   {delete_front, 1, ALL},
 		   {insert_text, 2, ALL}},
 	 .preemptions = 1,
-	 .long_preemptions = 2},
+	 .long_preemptions = 2,
+	 .mortal = 1},
 	{.name = "a list is read and cleared",
 	 .setup = setup_values,
 	 .actor = {{read_text, 0, ALL}, {clear_list, 1, ALL}},
 	 .preemptions = 3,
-	 .long_preemptions = 4},
+	 .long_preemptions = 4,
+	 .mortal = 2},
 	{.name = "two write to a list, one dies",
 	 .setup = setup_values,
 	 .actor = {{append_texts, 0, ALL}, {insert_text, 1, ALL}},
@@ -1684,7 +1793,8 @@ static const struct explorer_program programs[] = {
 	 .check = check_dict,
 	 .actor = {{read_kept, 0, ALL}, {grow_dict, 1, ALL}},
 	 .preemptions = 2,
-	 .long_preemptions = 3},
+	 .long_preemptions = 3,
+	 .mortal = 2},
 	{.name = "a dict is read, set and popped from",
 	 .setup = setup_dict,
 	 .check = check_dict,
@@ -1692,13 +1802,15 @@ static const struct explorer_program programs[] = {
 		   {replace_item, 1, ALL},
 		   {pop_item, 2, ALL}},
 	 .preemptions = 1,
-	 .long_preemptions = 2},
+	 .long_preemptions = 2,
+	 .mortal = 1},
 	{.name = "a dict is read while an item moves ahead",
 	 .setup = setup_dict,
 	 .check = read_order,
 	 .actor = {{read_order, 0, ALL}, {move_ahead, 1, ALL}},
 	 .preemptions = 2,
-	 .long_preemptions = 3},
+	 .long_preemptions = 3,
+	 .mortal = 2},
 	{.name = "an item moves while it is popped, one dies",
 	 .setup = setup_dict,
 	 .check = check_popped,
@@ -1891,9 +2003,21 @@ static const struct explorer_program programs[] = {
 	 .actor = {{drop_last, 0, 0}, {drop_and_carve, 1, 0}},
 	 .preemptions = 2,
 	 .long_preemptions = 3},
+	{.name = "a block is freed by another, and found",
+	 .setup = setup_spans,
+	 .check = check_found,
+	 .actor = {{alloc_block, 0, ALL}, {free_a_block, 1, ALL}},
+	 .preemptions = 2,
+	 .long_preemptions = 3},
+	{.name = "blocks of two spans are freed by another, and found",
+	 .setup = setup_two_spans,
+	 .check = check_found,
+	 .actor = {{alloc_block, 0, ALL}, {free_in_both, 1, ALL}},
+	 .preemptions = 2,
+	 .long_preemptions = 3},
 	{.name = "blocks freed by another, used again",
 	 .setup = setup_spans,
-	 .check = check_blocks,
+	 .check = check_found,
 	 .actor = {{alloc_block, 0, ALL}, {free_blocks, 1, ALL}},
 	 .preemptions = 2,
 	 .deaths = 1,
@@ -1906,7 +2030,8 @@ static const struct explorer_program programs[] = {
 		   {free_blocks, 1, ALL},
 		   {alloc_bigger, 2, ALL}},
 	 .preemptions = 1,
-	 .long_preemptions = 2},
+	 .long_preemptions = 2,
+	 .mortal = 1},
 	{.name = "the gate is shut while one writes",
 	 .setup = setup_gate,
 	 .actor = {{append_and_set, 0, ALL}, {shut_and_look, 1, ALL}},
@@ -1936,7 +2061,8 @@ static const struct explorer_program programs[] = {
 	 .check = check_collected,
 	 .actor = {{get_and_drop, 0, ALL}, {set_0, 1, ALL}, {collect, 2, ALL}},
 	 .preemptions = 1,
-	 .long_preemptions = 3},
+	 .long_preemptions = 3,
+	 .mortal = 1},
 	{.name = "a circle is dropped while it is collected",
 	 .setup = setup_own_circle,
 	 .check = check_collected,
@@ -1952,7 +2078,8 @@ static const struct explorer_program programs[] = {
 	 .actor = {{step_along, 0, ALL}, {collect, 1, ALL}},
 	 .preemptions = 2,
 	 .long_preemptions = 4,
-	 .late = true},
+	 .late = true,
+	 .mortal = 2},
 	{.name = "a hold is dropped at a shut gate",
 	 .setup = setup_own_x,
 	 .check = check_freed,
@@ -1975,7 +2102,8 @@ static const struct explorer_program programs[] = {
 	 .check = check_made,
 	 .actor = {{collect, 0, ALL}, {make_lists_there, 1, 0}},
 	 .preemptions = 1,
-	 .long_preemptions = 2},
+	 .long_preemptions = 2,
+	 .mortal = 1},
 	{.name = "two collect one circle, and may die",
 	 .setup = setup_unheld_circle,
 	 .check = check_collected,
@@ -1988,6 +2116,26 @@ static const struct explorer_program programs[] = {
 };
 
 enum { PROGRAMS = sizeof(programs) / sizeof(programs[0]) };
+
+/* A program, or what it is with a death. */
+static struct explorer_program
+version(const struct explorer_program *p, bool with_death)
+{
+	static char name[100];
+	struct explorer_program q = *p;
+
+	if (with_death) {
+		snprintf(name, sizeof(name), "%s, with a death", p->name);
+		q.name = name;
+		q.preemptions = p->mortal - 1;
+		q.long_preemptions = p->mortal;
+		q.deaths = q.long_deaths = 1;
+		q.steps = true;
+	}
+	if (tap_brief() && q.preemptions)
+		q.preemptions--;
+	return q;
+}
 
 static bool
 explore(const struct explorer_program *p, bool in_full, long *executions)
@@ -2022,12 +2170,13 @@ main(int argc, char **argv)
 	}
 	/* Of a twin one failure is enough: most show at small bounds. */
 	do {
-		for (i = 0; i < PROGRAMS && (right || !twin); i++) {
-			struct explorer_program p = programs[i];
+		for (i = 0; i < 2 * PROGRAMS && (right || !twin); i++) {
+			bool with_death = i % 2;
+			struct explorer_program p =
+				version(&programs[i / 2], with_death);
 
-			if (tap_brief() && p.preemptions)
-				p.preemptions--;
-			if (argc > 1 && !strstr(p.name, argv[1]))
+			if ((with_death && !p.mortal) ||
+			    (argc > 1 && !strstr(p.name, argv[1])))
 				continue;
 			if (argc > 2)
 				return !explorer_replay(&p, argv[2]);

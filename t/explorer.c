@@ -13,6 +13,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,6 +180,7 @@ static int current, chosen_next;
 static unsigned preemptions, deaths, max_preemptions, max_deaths, idle, still;
 static long accesses;
 static bool failed, watching, observing, died[POSH__MEMBERS], steps_alone;
+static bool forked;
 static bool restart;  /* a word turned out to be shared */
 static bool guessing; /* nobody knows yet which: any word may be */
 static char why[300];
@@ -369,14 +371,18 @@ bring_out(struct actor *a)
 	a->nback = 0;
 }
 
-/* Others see the old values, or again the actor its new ones. */
+/* Others see the old values, or again the actor its new ones; what others
+ * have stored meanwhile is what they will see. */
 static void
 swap_views(struct actor *a, bool own)
 {
 	unsigned i;
 
-	for (i = 0; i < a->nback; i++)
+	for (i = 0; i < a->nback; i++) {
+		if (own)
+			a->back[i].old = *a->back[i].word;
 		*a->back[i].word = own ? a->back[i].new : a->back[i].old;
+	}
 }
 
 /* All that anybody has held back is seen. */
@@ -392,6 +398,18 @@ bring_all_out(void)
 	}
 }
 
+/* The child's token is its parent's alone until there is a child. */
+static void
+die_unborn(void)
+{
+	unsigned i;
+
+	for (i = 0; i < POSH__MEMBERS; i++)
+		if (POSH__MEMBER_STATE(posh__member_at(observer, i)->state) ==
+		    POSH__MEMBER_HANDOVER)
+			died[i] = true;
+}
+
 static void
 die(struct actor *a)
 {
@@ -399,6 +417,8 @@ die(struct actor *a)
 
 	deaths++;
 	died[a->h->index] = true;
+	if (a->h->child_token >= 0)
+		die_unborn();
 	for (i = 0; i < nactors; i++)
 		if (actors[i].h == a->h) {
 			bring_out(&actors[i]);
@@ -440,6 +460,24 @@ point(bool others, bool death)
 	yield();
 }
 
+/* Is it what others tell an owner by, a word of an own span or of the own
+ * entry? */
+static bool
+tells(const struct actor *a, const volatile void *p)
+{
+	uint64_t off = (uint64_t)((const volatile char *)p - heap), w;
+
+	if (p == &a->self->t->remote)
+		return true;
+	if (off >= heap_bytes ||
+	    (off & (POSH__SPAN - 1)) != offsetof(struct posh__span, remote) ||
+	    off >> POSH__SPAN_BITS < observer->hdr->first)
+		return false;
+	w = *posh__span_word(observer, off >> POSH__SPAN_BITS);
+	return POSH__SPAN_STATE(w) == POSH__SPAN_OWNED &&
+	       POSH__SPAN_OWNER(w) == a->self->tid;
+}
+
 /* May a store to this word be held back? */
 static bool
 may_be_late(const struct actor *a, const volatile void *p)
@@ -449,6 +487,8 @@ may_be_late(const struct actor *a, const volatile void *p)
 
 	if (p == &a->self->t->active)
 		return program->late;
+	if (tells(a, p))
+		return true;
 	for (i = 0; i < nactors; i++)
 		if (&actors[i] != a && actors[i].h == a->h)
 			return false; /* threads look at it under their lock */
@@ -745,6 +785,7 @@ execute(void)
 
 	put_back();
 	memset(died, 0, sizeof(died));
+	forked = false;
 	preemptions = deaths = idle = still = 0;
 	accesses = 0;
 	depth = 0;
@@ -791,6 +832,19 @@ bool
 explorer_died(unsigned i)
 {
 	return died[member[i]->index];
+}
+
+void
+explorer_fork(posh_heap *h)
+{
+	h->child_token = -1;
+	forked = true;
+}
+
+bool
+explorer_forked(void)
+{
+	return forked;
 }
 
 void

@@ -14,11 +14,11 @@
  * running: first schedules at random; and when a word turns out to be shared
  * later, the search begins again.
  *
- * Stores to hold tables, and to the words that say who is in a call, may be
- * held back, past later accesses to other memory, until the actor's next fence
- * or read-modify-write or somebody's barrier for all, as machines do: whenever
- * another actor goes on, it may or may not see them.  All else is
- * sequentially consistent.
+ * Stores to hold tables, to the words that say who is in a call, and by an
+ * owner to those that say what others have freed, may be held back, past later
+ * accesses to other memory, until the actor's next fence or read-modify-write
+ * or somebody's barrier for all, as machines do: whenever another actor goes
+ * on, it may or may not see them.  All else is sequentially consistent.
  */
 #ifndef POSH_EXPLORER_H
 #define POSH_EXPLORER_H
@@ -62,8 +62,11 @@ struct explorer_program {
 	struct explorer_actor actor[EXPLORER_ACTORS]; /* ends with run NULL */
 	unsigned preemptions, deaths;                 /* bounds */
 	unsigned long_preemptions, long_deaths;       /* if there is time */
-	bool late;         /* stores to active words may be held back too */
-	bool steps;        /* deaths at each POSH_STEP alone, unless in full */
+	bool late;  /* stores to active words may be held back too */
+	bool steps; /* deaths at each POSH_STEP alone, unless in full */
+	/* Tried again with a death: 1: without preemptions, 2: with one; if
+	 * there is time, with one more. */
+	unsigned mortal;
 	uint64_t max_size; /* of the heap; 0: the smallest */
 };
 
@@ -92,6 +95,13 @@ void explorer_fail(const char *fmt, ...)
 
 /* In a check: did the member die? */
 bool explorer_died(unsigned member);
+
+/* The actor's process, with a child_token, forks here: the child that it has
+ * made ready lives from now on.  If it dies before, there is no child. */
+void explorer_fork(posh_heap *h);
+
+/* In a check: is there a child? */
+bool explorer_forked(void);
 
 /* From here to the end, in the actor that calls: nobody else goes on, and
  * nobody dies. */
