@@ -265,7 +265,9 @@ sweep(struct posh__self *self, uint64_t n)
 	uint32_t count = block_count(s), nfree = 0, head = 0, i;
 
 	posh__store(&s->remote, 0);
-	posh__fence(); /* a free counted from here on is found next time */
+	if (POSH_RULE(SWEEP_FENCE))
+		posh__fence(); /* a free counted from here on is found next
+				* time */
 	for (i = count; i-- > 0;) {
 		uint64_t block = block_at(n, s, i);
 		struct posh__block *b = posh__at(self->h, block);
@@ -436,7 +438,9 @@ collect_remote(struct posh__self *self)
 	uint64_t n = 0;
 
 	posh__store(&self->t->remote, 0);
-	posh__fence(); /* the bit of who stores 1 after this is left for him */
+	if (POSH_RULE(TOLD_FENCE))
+		posh__fence(); /* the bit of who stores 1 after this is left
+				* for him */
 	while ((n = posh__span_next(h, POSH__MAP_REMOTE, n + 1)) != 0) {
 		uint64_t w = posh__load(posh__span_word(h, n));
 		unsigned c = POSH__SPAN_CLASS(w);
@@ -755,20 +759,40 @@ posh__block_unreserve(struct posh__self *self, uint64_t block)
 	put(self, n, block, POSH__SPAN_CLASS(w));
 }
 
+/* Have the owner look for spans that are marked. */
+static void
+call_owner(struct posh_heap *h, uint64_t n)
+{
+	uint32_t owner = POSH__SPAN_OWNER(posh__load(posh__span_word(h, n)));
+
+	if (owner && owner < POSH__THREADS)
+		posh__store(&posh__thread_at(h, owner)->remote, 1);
+}
+
 static void
 tell_owner(struct posh_heap *h, struct posh__span *s, uint64_t n)
 {
 	uint32_t threshold = block_count(s) / 8 ? block_count(s) / 8 : 1;
 	uint64_t count = posh__add(&s->remote, 1) + 1;
-	uint32_t owner;
 
 	POSH_STEP("alloc.7");
 	if (count % threshold)
 		return;
+	if (!POSH_RULE(TELL_LAST))
+		call_owner(h, n);
 	posh__span_mark(h, POSH__MAP_REMOTE, n);
-	owner = POSH__SPAN_OWNER(posh__load(posh__span_word(h, n)));
-	if (owner && owner < POSH__THREADS)
-		posh__store(&posh__thread_at(h, owner)->remote, 1);
+	if (POSH_RULE(TELL_LAST))
+		call_owner(h, n);
+}
+
+static void
+make_raw(struct posh_heap *h, uint64_t block)
+{
+	struct posh__block *b = posh__at(h, block);
+
+	b->kind = POSH__KIND_RAW; /* plain: FREE releases it */
+	if (POSH_RULE(KIND))
+		poison(h, block);
 }
 
 /* What many large blocks leave goes back to the system. */
@@ -786,28 +810,29 @@ posh__block_free(struct posh__self *self, uint64_t block)
 	struct posh_heap *h = self->h;
 	uint64_t n = block >> POSH__SPAN_BITS;
 	struct posh__span *s = posh__span_at(h, n);
-	struct posh__block *b = posh__at(h, block);
 	uint64_t w = posh__load(posh__span_word(h, n));
-	uint32_t owner = POSH__SPAN_OWNER(w);
+	bool run = POSH__SPAN_STATE(w) == POSH__SPAN_RUN;
+	bool own = POSH__SPAN_OWNER(w) == self->tid && !self->acting &&
+		   POSH__SPAN_STATE(w) == POSH__SPAN_OWNED;
 
-	if (POSH_RULE(RAW)) {
-		b->kind = POSH__KIND_RAW; /* plain: FREE releases it */
-		if (POSH_RULE(KIND))
-			poison(h, block);
-	}
-	if (POSH__SPAN_STATE(w) == POSH__SPAN_RUN)
+	if (POSH_RULE(RAW) && POSH_RULE(RAW_FIRST))
+		make_raw(h, block);
+	if (!run && !own && !POSH_RULE(COUNT_LAST))
+		tell_owner(h, s, n);
+	if (run)
 		posh__store(posh__span_word(h, n),
 			    POSH__SPAN_WORD(POSH__SPAN_RUN, POSH__CLASS_RUN,
 					    self->tid, POSH__SPAN_STAMP(w)));
 	POSH_STEP("alloc.5");
 	posh__store(word_of(h, block), 0);
 	POSH_STEP("alloc.6");
-	if (POSH__SPAN_STATE(w) == POSH__SPAN_RUN)
+	if (!POSH_RULE(RAW_FIRST))
+		make_raw(h, block);
+	if (run)
 		give_run(self, n, POSH__SPAN_STAMP(w));
-	else if (owner == self->tid && !self->acting &&
-		 POSH__SPAN_STATE(w) == POSH__SPAN_OWNED)
+	else if (own)
 		put(self, n, block, POSH__SPAN_CLASS(w));
-	else
+	else if (POSH_RULE(COUNT_LAST))
 		tell_owner(h, s, n);
 }
 

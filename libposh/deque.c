@@ -938,7 +938,8 @@ run_insert(struct posh__self *self, struct posh__ring *b, enum side side)
 	POSH_STEP("deque.10");
 	posh__store(&b->fill, posh__peek(&t->aux));
 	POSH_STEP("deque.11");
-	posh__op_next(self, POSH__OP_PLACED);
+	if (POSH_RULE(RPLACED))
+		posh__op_next(self, POSH__OP_PLACED);
 	posh__store(&t->val[0], POSH__EMPTY);
 	posh__store(&t->val[1], POSH__EMPTY);
 	POSH_STEP("deque.12");
@@ -1019,7 +1020,8 @@ run_delete(struct posh__self *self, struct posh__ring *b, unsigned op,
 		}
 		posh__op_next(self, OP_SIDE(POSH__OP_RCUT, side));
 	}
-	posh__store(slot_at(b, fill, side, last), POSH__EMPTY);
+	if (POSH_RULE(OUTSIDE))
+		posh__store(slot_at(b, fill, side, last), POSH__EMPTY);
 	POSH_STEP("deque.15");
 	posh__store(&b->fill, posh__peek(&t->aux));
 	POSH_STEP("deque.16");

@@ -129,7 +129,8 @@ run_entry(struct posh__self *self, struct posh__dview *v, uint64_t n,
 	POSH_STEP("dict.3");
 	posh__store(&v->body->fill, posh__peek(&t->count) + POSH__FILL(1, 1));
 	POSH_STEP("dict.4");
-	posh__store(&v->body->number, number + 1);
+	if (POSH_RULE(NUMBER))
+		posh__store(&v->body->number, number + 1);
 	POSH_STEP("dict.5");
 }
 
@@ -140,7 +141,8 @@ run_insert(struct posh__self *self, struct posh__dview *v)
 
 	run_entry(self, v, posh__peek(&t->index), posh__peek(&t->aux),
 		  posh__peek(&t->val[0]), posh__peek(&t->val[1]));
-	posh__op_next(self, POSH__OP_PLACED);
+	if (POSH_RULE(DPLACED))
+		posh__op_next(self, POSH__OP_PLACED);
 	posh__store(&t->val[0], POSH__EMPTY);
 	posh__store(&t->val[1], POSH__EMPTY);
 	POSH_STEP("dict.6");
@@ -578,7 +580,7 @@ run_move(struct posh__self *self, struct posh__dview *v)
 	POSH_STEP("dict.19");
 	posh__store(&old->key, POSH__EMPTY);
 	POSH_STEP("dict.20");
-	if (!last)
+	if (!last && POSH_RULE(FIRST))
 		posh__half_store(&v->body->first, MOVE_TO(count));
 	POSH_STEP("dict.21");
 	posh__store(&v->body->fill, POSH__FILL(MOVE_USED(count), v->live));
@@ -783,7 +785,8 @@ run_update(struct posh__self *self, uint64_t dict, uint64_t op)
 				       : POSH__OP_UPDATEINS) |
 			     i << 8;
 		}
-		posh__op_next(self, op);
+		if (POSH_RULE(PAIR) || (op & 0xff) == POSH__OP_UPDATE)
+			posh__op_next(self, op);
 		POSH_STEP("dict.1");
 	}
 }
@@ -946,9 +949,9 @@ posh__dict_finish(struct posh__self *self, uint64_t op)
 	    (posh__load(&t->index) >= v.capacity ||
 	     posh__load(&t->pos) > v.mask))
 		return;
-	if ((op & 0xff) == POSH__OP_DINSERT)
+	if ((op & 0xff) == POSH__OP_DINSERT && POSH_RULE(INSERTED))
 		run_insert(self, &v);
-	else if ((op & 0xff) == POSH__OP_DDELETE)
+	else if ((op & 0xff) == POSH__OP_DDELETE && POSH_RULE(DELETED))
 		finish_delete(self, &v);
 	else if ((op & 0xff) == POSH__OP_DMOVE)
 		finish_move(self, &v);

@@ -373,7 +373,7 @@ posh__hold_enter(struct posh__self *self, uint64_t object)
 {
 	int rc = acquire(self, object, POSH__HOLD_ENTERING);
 
-	if (POSH_RULE(ENTER_FENCE))
+	if (POSH_RULE(READ_FENCE))
 		posh__fence(); /* ORDER: store, fence, then revalidate */
 	return rc;
 }

@@ -730,7 +730,7 @@ run_delete(struct posh__self *self, struct posh__body *b, uint64_t op)
 		}
 		posh__op_next(self, POSH__OP_CUT);
 	}
-	for (p = len; p < len + (to - from); p++)
+	for (p = len; p < len + (to - from) && POSH_RULE(BEYOND); p++)
 		posh__store(&b->slot[p], POSH__EMPTY);
 	POSH_STEP("list.13");
 	posh__store(&b->length, len);

@@ -373,8 +373,11 @@ posh__unlock(struct posh__self *self, uint64_t object)
 		return;
 	if (e->odd)
 		make_even(o);
+	if (!POSH_RULE(RETRACT))
+		pull(self, e);
 	word_unlock(self, &o->lock);
-	pull(self, e);
+	if (POSH_RULE(RETRACT))
+		pull(self, e);
 }
 
 void

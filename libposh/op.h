@@ -214,7 +214,7 @@ posh__seq_same(const struct posh__object *o, uint64_t seq)
 {
 	/* What was read before by plain loads, too, is not read later. */
 	posh__load_fence();
-	return posh__load(&o->seq) == seq || !POSH_RULE(REVALIDATE);
+	return posh__load(&o->seq) == seq || !POSH_RULE(REREAD);
 }
 
 #endif

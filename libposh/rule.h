@@ -11,6 +11,7 @@
 /* The name of a rule, and what happens without it. */
 #define POSH__RULES(X)                                                         \
 	X(ENTER_FENCE, "a hold and its unlinker miss each other: freed early") \
+	X(READ_FENCE, "as ENTER_FENCE, where more is read than one value")     \
 	X(DROP_FENCE, "a drop and an unlink miss each other: never freed")     \
 	X(CANCEL, "a hold given up without a free check: never freed")         \
 	X(RESET, "a claimed object is linked and stays claimed")               \
@@ -27,6 +28,11 @@
 	X(ENTERING, "a child inherits a hold of what may be dead")             \
 	X(ALLOCATING, "a block is born that nobody knows of: never freed")     \
 	X(RAW, "a block's former life is taken for its present one")           \
+	X(RAW_FIRST, "a block is free, and what it was for a moment more")     \
+	X(COUNT_LAST, "a free block is looked for before it is free: lost")    \
+	X(SWEEP_FENCE, "a count of the freed is taken back: lost")             \
+	X(TELL_LAST, "an owner looks for a span before it is marked: lost")    \
+	X(TOLD_FENCE, "a call that came during a look is forgotten: lost")     \
 	X(JOURNAL, "a body is born that no word names: never freed")           \
 	X(BORN, "an object is born that its place does not name")              \
 	X(KIND, "what a block was is taken for what it will be")               \
@@ -43,6 +49,15 @@
 	X(FINISH, "an intent is left as it is")                                \
 	X(UNDER_WAY, "an intent is finished that was over, or not begun")      \
 	X(PLACED, "a value that was placed is taken for one that was not")     \
+	X(RPLACED, "as PLACED, in a deque: lost")                              \
+	X(DPLACED, "as PLACED, in a dict: an item without a key")              \
+	X(INSERTED, "an item that is half in a dict stays so")                 \
+	X(DELETED, "an item that is half out of a dict stays so")              \
+	X(PAIR, "a pair of an update comes in a second time")                  \
+	X(FIRST, "an item lies before the first: nobody finds it")             \
+	X(NUMBER, "two items have one number: a run stands still")             \
+	X(BEYOND, "a value is left behind a list's end")                       \
+	X(OUTSIDE, "a value is left outside a deque: unlinked twice")          \
 	X(SHIFT, "a shift goes on where it was not")                           \
 	X(STAGE, "a stage that was placed is unlinked")                        \
 	X(BODY, "a body's values go with it")                                  \
@@ -50,8 +65,10 @@
 	X(OWNED, "a value that a slot owns is unlinked, or the reverse")       \
 	X(ODD, "a reader believes what is half written")                       \
 	X(REVALIDATE, "a reader believes what has gone")                       \
+	X(REREAD, "as REVALIDATE, where more is read than one value")          \
 	X(EVEN, "readers wait for a writer that is dead")                      \
 	X(ANNOUNCE, "a monitor is entered that the entry does not name")       \
+	X(RETRACT, "the entry forgets a monitor that is not open yet")         \
 	X(BUSY, "a span is claimed, and nobody knows after a death")           \
 	X(RUN_END, "a run is given back from its beginning")                   \
 	X(GENERATION, "a thread is taken for another of the same entry")       \
