@@ -42,8 +42,9 @@ enum {
 	WORKERS = 16,    /* at most */
 	ITEMS = 40,      /* of a worker's own list */
 	THREADS = 2,     /* of a worker: one keeps the log */
-	HUNG = 1000,     /* ms without a step: that is a hang, */
-	CRAMPED = 4000,  /* or where one may have to wait for memory */
+	HUNG = 1,        /* s without a step, while the others made so many: */
+	OTHERS = 5000,   /* that is a hang; */
+	ALL_HUNG = 10,   /* or s, whatever the others do */
 	LATE = 10,       /* ms that a step may sleep for a dead one's sake */
 	MORE = 20,       /* s to wait for what happens seldom */
 	SELDOM = 512,    /* steps, about, from one such to the next */
@@ -77,7 +78,6 @@ struct shared {
 	struct {
 		volatile uint64_t steps;
 		volatile uint32_t name; /* in the heap; 0: not known yet */
-		volatile pid_t id;
 	} thread[WORKERS][THREADS];
 	volatile bool away[WORKERS]; /* called exec: it makes no steps */
 	struct {
@@ -94,7 +94,6 @@ static struct worker worker[WORKERS];
 static int nworkers = 4;
 static posh_heap *heap;
 static uint64_t empty;
-static int64_t patience;  /* ns until a thread counts as hung */
 static struct graph dice; /* the killer's */
 static long kills, stops, restarts, violations, generations;
 static struct {
@@ -468,7 +467,6 @@ sign(const struct thread *t)
 		return;
 	shared->dead[self->name & 0xffff].name = 0;
 	shared->thread[t->index][t->number].name = self->name;
-	shared->thread[t->index][t->number].id = gettid();
 }
 
 static void *
@@ -671,44 +669,55 @@ mourn(int i)
 	spared.bereft = true;
 }
 
-/* A worker that is alive makes steps, if it gets a processor. */
+static uint64_t
+all_steps(void)
+{
+	uint64_t n = 0;
+	int i;
+
+	for (i = 0; i < WORKERS * THREADS; i++)
+		n += shared->thread[i / THREADS][i % THREADS].steps;
+	return n;
+}
+
+/* A worker that is alive makes steps.  On a machine that is busy elsewhere all
+ * of them are slow: so others' steps are the clock, as long as there are any.
+ */
 static void
 watch(bool restart)
 {
 	static struct {
-		uint64_t steps;
-		int64_t since, queued;
+		uint64_t steps, all;
+		int64_t since;
 	} last[WORKERS][THREADS];
+	uint64_t all = all_steps();
+	int64_t now = clock_ns(), ns;
 	int i, j;
 
 	for (i = 0; i < nworkers; i++)
 		for (j = 0; j < THREADS; j++) {
 			uint64_t steps = shared->thread[i][j].steps;
-			pid_t id = shared->thread[i][j].id;
-			int64_t now = clock_ns(), hung;
 
-			if (restart || worker[i].killed || shared->away[i] ||
-			    steps != last[i][j].steps) {
-				last[i][j].steps = steps;
-				last[i][j].since = now;
-				last[i][j].queued = -1;
-				continue;
+			ns = now - last[i][j].since;
+			if (!restart && !worker[i].killed && !shared->away[i] &&
+			    steps == last[i][j].steps) {
+				if (ns < HUNG * INT64_C(1000000000) ||
+				    (all - last[i][j].all < OTHERS &&
+				     ns < ALL_HUNG * INT64_C(1000000000) *
+						     tap_slow()))
+					continue;
+				tap_note("worker %d, pid %ld, thread %d: %ld "
+					 "ms, %ld steps of others",
+					 i, (long)worker[i].pid, j,
+					 (long)(ns / 1000000),
+					 (long)(all - last[i][j].all));
+				violated("a thread hangs");
+				if (getenv("POSH_KEEP"))
+					kill(0, SIGSTOP); /* it may go on */
 			}
-			hung = now - last[i][j].since;
-			/* Few steps are so long that we have to ask. */
-			if (hung > patience / 10 && last[i][j].queued < 0)
-				last[i][j].queued = clock_queued_of(id);
-			if (hung < patience * tap_slow() ||
-			    hung - (clock_queued_of(id) - last[i][j].queued) <
-				    patience * tap_slow())
-				continue;
-			tap_note("worker %d, pid %ld, thread %ld", i,
-				 (long)worker[i].pid, (long)id);
-			violated("a thread hangs");
-			if (getenv("POSH_KEEP"))
-				kill(0, SIGSTOP); /* it may go on */
+			last[i][j].steps = steps;
+			last[i][j].all = all;
 			last[i][j].since = now;
-			last[i][j].queued = -1;
 		}
 }
 
@@ -761,7 +770,8 @@ is_empty(void)
 static void
 bury_orphans(void)
 {
-	int64_t until = clock_ns() + patience * tap_slow();
+	int64_t until =
+		clock_ns() + ALL_HUNG * INT64_C(1000000000) * tap_slow();
 	pid_t pid;
 
 	while ((pid = waitpid(-1, NULL, WNOHANG)) >= 0) {
@@ -876,8 +886,8 @@ int
 main(int argc, char **argv)
 {
 	long seconds = tap_soak() ? tap_soak() : 5;
-	uint64_t seed = (uint64_t)clock_ns(), steps = 0;
-	int c, i;
+	uint64_t seed = (uint64_t)clock_ns(), steps;
+	int c;
 
 	while ((c = getopt(argc, argv, "s:t:w:x")) != -1) {
 		if (c == 's')
@@ -899,15 +909,12 @@ main(int argc, char **argv)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	/* With room, and with hardly any. */
 	make_heap(512 << 20);
-	patience = HUNG * INT64_C(1000000);
 	soak(clock_ns() + seconds * INT64_C(700000000));
 	posh_heap_close(heap);
 	make_heap(4 << 20);
-	patience = CRAMPED * INT64_C(1000000);
 	soak(clock_ns() + seconds * INT64_C(300000000));
 	posh_heap_close(heap);
-	for (i = 0; i < WORKERS * THREADS; i++)
-		steps += shared->thread[i / THREADS][i % THREADS].steps;
+	steps = all_steps();
 	tap_note("%ld kills survived, %ld restarts, %ld violations", kills,
 		 restarts, violations);
 	tap_note("%ld stops; by workers %ld forks, %ld execs, %ld checks, "
