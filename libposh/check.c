@@ -89,9 +89,11 @@ check_links(struct posh__check *c, uint64_t block, uint64_t w, unsigned kind)
 		posh__say(c, "block %#llx (kind %u) has %llu links %s %u",
 			  posh__hex(block), kind, posh__hex(links),
 			  many ? "instead of" : "of", refs);
-	if (links > 1 && kind >= POSH__KIND_STR && !(w & POSH__SUSPECT))
+	if (kind >= POSH__KIND_STR &&
+	    (refs > 1 || (links > 1 && !(w & POSH__SUSPECT))))
 		posh__say(c, "block %#llx (kind %u) has %llu owners",
-			  posh__hex(block), kind, posh__hex(links));
+			  posh__hex(block), kind,
+			  posh__hex(links > refs ? links : refs));
 	if (!links && !posh__named_anywhere(c->self, block))
 		posh__say(c, "block %#llx (kind %u) lives for nobody",
 			  posh__hex(block), kind);
@@ -145,7 +147,7 @@ check_all(struct posh__check *c)
 
 	c->census.stray = stray;
 	c->census.arg = c;
-	c->budget = posh__load(&h->hdr->size) / 16;
+	c->budget = posh__load(&h->hdr->size) / 8;
 	check_header(c);
 	if (c->wrong)
 		return c->wrong;

@@ -16,7 +16,7 @@ struct posh__check {
 	void (*report)(const char *what, void *arg);
 	void *arg;
 	int wrong;
-	uint64_t budget;  /* of boxes that may yet be entered */
+	uint64_t budget;  /* of boxes and their items yet to be looked at */
 	uint16_t *lists;  /* who has a span in its list; see checkspans.c */
 	uint64_t orphans; /* spans without an owner */
 };

@@ -27,6 +27,14 @@ object_of(struct posh_heap *h, uint64_t value, unsigned kind)
 		       : 0;
 }
 
+/* Do others have the same body?  Then that is said of the body (check.c), and
+ * nobody looks at all of it once for each. */
+static bool
+shared(struct posh__check *c, uint64_t body)
+{
+	return posh__census_of(c->self, &c->census, body) > 1;
+}
+
 /*
  * Lists
  */
@@ -84,6 +92,8 @@ check_list(struct posh__check *c, uint64_t list)
 			  posh__half_load(&b->capacity));
 		return;
 	}
+	if (shared(c, body))
+		return;
 	for (i = 0; i < posh__half_load(&b->capacity); i++)
 		check_slot(c, "list", list, i, posh__load(&b->slot[i]),
 			   i < len);
@@ -119,6 +129,8 @@ check_deque(struct posh__check *c, uint64_t deque)
 	if (bound && len > bound - 1)
 		posh__say(c, "deque %#llx: %u elements, of %llu at most",
 			  posh__hex(deque), len, posh__hex(bound - 1));
+	if (shared(c, body))
+		return;
 	for (i = 0; i < cap; i++)
 		check_slot(c, "deque", deque, i,
 			   posh__load(&b->slot[(start + i) & (cap - 1)]),
@@ -232,6 +244,8 @@ check_dict(struct posh__check *c, uint64_t dict)
 			  posh__hex(dict));
 		return;
 	}
+	if (shared(c, body))
+		return;
 	check_order(c, dict, &v);
 	check_index(c, dict, &v);
 	for (i = 0; i < v.capacity; i++)
@@ -246,7 +260,8 @@ check_set(struct posh__check *c, uint64_t set)
 	uint32_t i;
 
 	check_dict(c, set);
-	if (posh__dview(c->self->h, set, &v))
+	if (posh__dview(c->self->h, set, &v) ||
+	    shared(c, posh__load(&posh__object(c->self->h, set)->body)))
 		return;
 	for (i = 0; v.body && i < v.used; i++) {
 		uint64_t value = posh__load(&v.body->entry[i].value);

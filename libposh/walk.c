@@ -123,8 +123,9 @@ count_rows(struct posh__self *self, struct posh__census *c,
 					    row[n].off + i * row[n].stride));
 }
 
-/* A body, or other memory, that this word names. */
-static void
+/* A body, or other memory, that this word names.  False: others name it too,
+ * and were counted before. */
+static bool
 count_body(struct posh__self *self, struct posh__census *c, posh__word *owner)
 {
 	uint64_t body = posh__load(owner);
@@ -134,6 +135,7 @@ count_body(struct posh__self *self, struct posh__census *c, posh__word *owner)
 		(*count)++;
 	else if (body && c->stray && !c->failed)
 		c->stray(self, owner, c->arg);
+	return !count || *count == 1;
 }
 
 static void
@@ -144,13 +146,15 @@ count_block(struct posh__self *self, uint64_t block, posh__word *word,
 	struct posh__row row[POSH__ROWS];
 	struct posh__object *o = posh__object(self->h, block);
 	uint64_t body;
+	int n;
 
 	if (POSH__STATE(posh__load(word)) == POSH__DEAD ||
 	    o->kind >= POSH__KIND_BODY)
 		return; /* a body is counted where it is named */
-	count_rows(self, c, row, posh__rows(self->h, block, row, &body));
-	if (body)
-		count_body(self, c, &o->body);
+	n = posh__rows(self->h, block, row, &body);
+	/* Of a body that thousands name the values count once. */
+	if (!body || count_body(self, c, &o->body))
+		count_rows(self, c, row, n);
 }
 
 /* What the entry of a thread owns. */

@@ -193,6 +193,115 @@ static const struct damage damages[] = {
 	{"a buffer with a body", buffer_body, "has a body"},
 };
 
+/*
+ * One body of many, or one box: the check does not look at all of it for each
+ */
+
+enum { ITEMS = 3000, COPIES = 1000 };
+
+static long accesses;
+
+static void
+count_access(const volatile void *p, enum posh__access kind)
+{
+	(void)p;
+	(void)kind;
+	accesses++;
+}
+
+static long
+accesses_of_check(int *rc)
+{
+	accesses = 0;
+	posh__access = count_access;
+	*rc = posh_heap_check(heap, NULL, NULL);
+	posh__access = NULL;
+	return accesses;
+}
+
+/* copies[0] has many items, the others none. */
+static void
+one_body(const char *what, posh_handle *copies)
+{
+	long before, after;
+	int sound, damaged, i;
+
+	before = accesses_of_check(&sound);
+	for (i = 1; i < COPIES; i++)
+		posh__store(&posh__object(heap, copies[i].off)->body,
+			    posh__object(heap, copies[0].off)->body);
+	after = accesses_of_check(&damaged);
+	for (i = 1; i < COPIES; i++)
+		posh__store(&posh__object(heap, copies[i].off)->body, 0);
+	if (!ok(sound == 0 && damaged > 0 && after < 2 * before,
+		"the check of a body of a thousand %s looks at it once", what))
+		tap_note("%d, %d; %ld accesses, %ld", sound, damaged, before,
+			 after);
+	for (i = 0; i < COPIES; i++)
+		posh_object_drop(heap, copies[i]);
+}
+
+static void
+bodies(void)
+{
+	static posh_handle lists[COPIES], dicts[COPIES], sets[COPIES],
+		deques[COPIES];
+	struct posh_value v[ITEMS], yes = posh_bool(true);
+	int i;
+
+	for (i = 0; i < COPIES; i++)
+		if (posh_list_new(heap, &lists[i]) ||
+		    posh_dict_new(heap, &dicts[i]) ||
+		    posh_set_new(heap, &sets[i]) ||
+		    posh_deque_new(heap, -1, &deques[i]))
+			abort();
+	for (i = 0; i < ITEMS; i++) {
+		v[i] = posh_int(i);
+		if (posh_dict_set(heap, dicts[0], &v[i], &yes) < 0 ||
+		    posh_dict_set(heap, sets[0], &v[i], &yes) < 0)
+			abort();
+	}
+	if (posh_list_extend(heap, lists[0], v, ITEMS) ||
+	    posh_deque_extend(heap, deques[0], v, ITEMS))
+		abort();
+	one_body("lists", lists);
+	one_body("dicts", dicts);
+	one_body("sets", sets);
+	one_body("deques", deques);
+}
+
+static void
+one_tuple(void)
+{
+	struct posh_value item[ITEMS], v = {.type = POSH_TUPLE, .size = ITEMS};
+	long before, after, all;
+	struct posh__body *b;
+	posh_handle o;
+	int i, rc, sound;
+
+	for (i = 0; i < ITEMS; i++)
+		item[i] = posh_int(i);
+	v.items = item;
+	if (posh_list_new(heap, &o) || posh_list_append(heap, o, &v) ||
+	    posh_list_reserve(heap, o, COPIES))
+		abort();
+	for (i = 1; i < COPIES; i++)
+		if (posh_list_append(heap, o, &item[i]))
+			abort();
+	before = accesses_of_check(&sound);
+	b = posh__body_at(heap, posh__object(heap, o.off)->body);
+	for (i = 1; i < COPIES; i++)
+		posh__store(&b->slot[i], b->slot[0]);
+	after = accesses_of_check(&rc);
+	for (i = 1; i < COPIES; i++)
+		posh__store(&b->slot[i], POSH__NONE);
+	all = (long)(heap->hdr->size / 8);
+	if (!ok(sound == 0 && rc > 0 && after - before < all + 20 * COPIES,
+		"nor at a tuple of a thousand slots more than it may"))
+		tap_note("%d, %d; %ld accesses, %ld", sound, rc, before, after);
+	posh_object_drop(heap, o);
+}
+
 int
 main(void)
 {
@@ -205,6 +314,9 @@ main(void)
 	posh_object_drop(heap, keys);
 	posh_object_drop(heap, blob);
 	posh_object_drop(heap, buffer);
+	bodies();
+	one_tuple();
+	ok(posh_heap_check(heap, NULL, NULL) == 0, "the heap is in order");
 	damage_end();
 	return tap_done();
 }
