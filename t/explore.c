@@ -484,6 +484,8 @@ check_child(posh_heap *o)
  * Values
  */
 
+static int64_t made; /* elements of the list at first */
+
 static void
 setup_values(posh_heap *o, posh_heap *const *m)
 {
@@ -499,6 +501,91 @@ setup_values(posh_heap *o, posh_heap *const *m)
 		       &posh__body_at(o, posh__object(o, list.off)->body)
 				->capacity) > (unsigned)posh_list_len(o, list))
 		append(o, list, posh_int(0));
+	made = posh_list_len(o, list);
+}
+
+static bool
+is_another(const struct posh_value *v)
+{
+	return is_text(v, "another text, as long as that!");
+}
+
+/* How many texts were put in front of what the list was made with and behind
+ * it, and was its element 1 replaced?  All else is as it was. */
+static void
+look_at_list(posh_heap *o, int64_t *front, bool *replaced, int64_t *behind)
+{
+	struct posh_value *v = NULL, *was;
+	int64_t n = posh_list_snapshot(o, list, &v, NULL), i;
+
+	must((int)n);
+	for (*front = 0; *front < n && is_another(&v[*front]); ++*front)
+		;
+	*behind = n - *front - made;
+	if (*behind < 0) {
+		explorer_fail("an element is lost");
+		return;
+	}
+	was = v + *front;
+	*replaced = is_another(&was[1]);
+	for (i = 0; i < made; i++)
+		if (!(i == 1 && *replaced) &&
+		    !(i < 4 ? is_text(&was[i], "the first text, which is boxed")
+			    : was[i].type == POSH_INT && was[i].i == 0))
+			explorer_fail("elements that never were so");
+	for (; i < made + *behind; i++)
+		if (!is_another(&was[i]))
+			explorer_fail("another order than anybody made");
+	free(v);
+}
+
+/* What these members do is done once, unless they died. */
+static void
+check_writes(posh_heap *o, bool inserted, bool replaced, bool appended)
+{
+	int64_t front, behind;
+	bool other_text;
+
+	look_at_list(o, &front, &other_text, &behind);
+	if (front > 1 || (inserted && front != 1))
+		explorer_fail("%d insertions", (int)front);
+	if (replaced && !other_text)
+		explorer_fail("what was written has gone");
+	if (behind > 1 || (appended && behind != 1))
+		explorer_fail("%d were appended", (int)behind);
+}
+
+/* Written by the second. */
+static void
+check_text(posh_heap *o)
+{
+	check_writes(o, false, !explorer_died(1), false);
+}
+
+/* Written by the third, who does not die. */
+static void
+check_text_of_third(posh_heap *o)
+{
+	check_writes(o, false, true, false);
+}
+
+/* Appended to by the first, inserted in by the second. */
+static void
+check_both_writes(posh_heap *o)
+{
+	check_writes(o, !explorer_died(1), false, !explorer_died(0));
+}
+
+/* After the first one's death two have appended. */
+static void
+check_after_death(posh_heap *o)
+{
+	int64_t front, behind;
+	bool replaced;
+
+	look_at_list(o, &front, &replaced, &behind);
+	if (front || replaced || behind != (explorer_died(0) ? 2 : 0))
+		explorer_fail("%d were appended", (int)behind);
 }
 
 static void
@@ -1750,6 +1837,7 @@ static const struct explorer_program programs[] = {
 	 .mortal = 1},
 	{.name = "a text is read and replaced",
 	 .setup = setup_values,
+	 .check = check_text,
 	 .actor = {{read_text, 0, ALL}, {write_text, 1, ALL}},
 	 .preemptions = 2,
 	 .deaths = 1,
@@ -1783,6 +1871,7 @@ static const struct explorer_program programs[] = {
 	 .mortal = 2},
 	{.name = "two write to a list, one dies",
 	 .setup = setup_values,
+	 .check = check_both_writes,
 	 .actor = {{append_texts, 0, ALL}, {insert_text, 1, ALL}},
 	 .preemptions = 1,
 	 .deaths = 1,
@@ -1979,6 +2068,7 @@ static const struct explorer_program programs[] = {
 	 .long_deaths = 1},
 	{.name = "one is recovered, others write",
 	 .setup = setup_values,
+	 .check = check_text_of_third,
 	 .actor = {{write_text, 0, ALL},
 		   {reap_and_write, 1, ALL | EXPLORER_AFTER_DEATH},
 		   {write_text, 2, 0}},
@@ -1989,6 +2079,7 @@ static const struct explorer_program programs[] = {
 	 .steps = true},
 	{.name = "a name is used again",
 	 .setup = setup_gate,
+	 .check = check_after_death,
 	 .actor = {{lock_list, 0, ALL},
 		   {append_texts, 1, EXPLORER_AFTER_DEATH},
 		   {rename_and_write, 2, EXPLORER_AFTER_DEATH}},
