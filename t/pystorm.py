@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A storm of kills: what each did to its own objects is done or not done.
 
-Workers change shared lists and dicts, each some of its own and all a common
-one.  Of its own, each says in a pipe what it is about to do, and then that it
+Workers change shared lists, dicts, sets, deques and instances, each some of
+its own and all a common one.  Of its own, each says in a pipe what it is about to do, and then that it
 has done it.  They are killed at any moment and replaced.  Whatever was
 killed, its objects are as its log says, and as builtin ones would be.
 """
@@ -13,12 +13,46 @@ import select
 import signal
 import time
 import unittest
+from collections import deque
 
 import posh
 from tap import SOAK
 
 KILLS = 1000 if SOAK else 100
 WORKERS = 3
+
+
+NAMES = "abcdefghij"
+
+
+class Node:
+    """Some attributes, and as many others as you like."""
+
+    __slots__ = ("a", "b", "c", "__dict__")
+
+    def __eq__(self, other):
+        return state(self) == state(other)
+
+    def __repr__(self):
+        return f"Node with {state(self)}"
+
+
+posh.allow_sharing(Node)
+
+
+def state(node):
+    """The attributes of a node that it has."""
+    return {n: getattr(node, n) for n in NAMES if hasattr(node, n)}
+
+
+def copied(model):
+    """Another of the same, for what a step would make of it."""
+    if not isinstance(model, Node):
+        return model.copy()
+    twin = Node()
+    for name, value in state(model).items():
+        setattr(twin, name, value)
+    return twin
 
 
 def text(rng):
@@ -33,11 +67,16 @@ def whole(x):
         return x[: len(x) // 2] == x[len(x) // 2 :]
     if isinstance(x, dict):
         return all(map(whole, x.values()))
-    return all(map(whole, x)) if isinstance(x, (list, tuple)) else True
+    if isinstance(x, Node):
+        return all(map(whole, state(x).values()))
+    if isinstance(x, (list, tuple, set, deque)):
+        return all(map(whole, x))
+    return True
 
 
-def list_step(rng, n):
-    """Choose something to do to a list of n texts."""
+def list_step(rng, model):
+    """Choose something to do to a list of texts."""
+    n = len(model)
     i, j = rng.randrange(n + 1), rng.randrange(n + 1)
     some = [text(rng) for _ in range(rng.randrange(4))]
     choice = [
@@ -56,8 +95,9 @@ def list_step(rng, n):
     return ("clear",) if n > 40 else rng.choice(choice)
 
 
-def dict_step(rng, keys):
-    """Choose something to do to a dict with these keys."""
+def dict_step(rng, model):
+    """Choose something to do to a dict of texts."""
+    keys = list(model)
     k, some = rng.randrange(20), {rng.randrange(20): text(rng), "": 1.5}
     choice = [
         ("__setitem__", k, text(rng)),
@@ -72,9 +112,68 @@ def dict_step(rng, keys):
     return ("clear",) if len(keys) > 30 else rng.choice(choice)
 
 
+def set_step(rng, model):
+    """Choose something to do to a set of numbers and texts."""
+    some = {rng.randrange(20) for _ in range(rng.randrange(6))}
+    choice = [
+        ("add", rng.randrange(20)),
+        ("add", text(rng)),
+        ("discard", rng.randrange(20)),
+        ("update", some),
+        ("__ior__", some),
+        ("__iand__", set(model) - some),
+        ("__isub__", some),
+        ("__ixor__", some),
+    ]
+    if model:
+        choice.append(("remove", rng.choice(sorted(model, key=str))))
+    return ("clear",) if len(model) > 30 else rng.choice(choice)
+
+
+def deque_step(rng, model):
+    """Choose something to do to a deque of texts, which may be bounded."""
+    n = len(model)
+    some = [text(rng) for _ in range(rng.randrange(4))]
+    choice = [
+        ("append", text(rng)),
+        ("appendleft", text(rng)),
+        ("extend", some),
+        ("extendleft", some),
+        ("__iadd__", some),
+        ("rotate", rng.randrange(-5, 6)),
+        ("reverse",),
+    ]
+    if n:
+        i = rng.randrange(n)
+        choice += [("pop",), ("popleft",), ("__delitem__", i)]
+        choice.append(("__setitem__", i, text(rng)))
+    if n != model.maxlen:
+        choice.append(("insert", rng.randrange(n + 1), text(rng)))
+    return ("clear",) if n > 30 else rng.choice(choice)
+
+
+def node_step(rng, model):
+    """Choose something to do to an instance."""
+    names = list(state(model))
+    if names and rng.randrange(3) == 0:
+        return "__delattr__", rng.choice(names)
+    return "__setattr__", rng.choice(NAMES), text(rng)
+
+
+#: What a worker has of its own, and what it may do to that.
+OWN = (
+    (list, list_step),
+    (dict, dict_step),
+    (set, set_step),
+    (deque, deque_step),
+    (lambda: deque(maxlen=5), deque_step),
+    (Node, node_step),
+)
+
+
 def common_step(x, rng):
     """Do something to what all have; others are at it as well."""
-    n = rng.randrange(8)
+    n = rng.randrange(14)
     try:
         if n == 0:
             x["list"].append([text(rng), {"n": text(rng)}])
@@ -90,6 +189,21 @@ def common_step(x, rng):
             x["dict"].popitem()
         elif n == 6 and len(x["list"]) > 30:
             x["list"] = []
+        elif n == 7:
+            x["set"] ^= {rng.randrange(9), text(rng)}
+        elif n == 8:
+            x["set"].pop()
+        elif n == 9:
+            x["deque"].append({"d": deque([text(rng)])})
+        elif n == 10:
+            x["deque"][0]["d"].rotate(1)
+            x["deque"].popleft()["d"].append(text(rng))
+        elif n == 11:
+            x["node"].a = Node()
+            x["node"].j = {text(rng)}
+        elif n == 12:
+            x["node"].a.b = text(rng)
+            x["dict"][rng.randrange(9)] = {"a": [], "node": x["node"].a}
         elif not whole(posh.unshare(x)):
             os._exit(3)
     except (KeyError, IndexError, AttributeError):
@@ -97,7 +211,7 @@ def common_step(x, rng):
 
 
 def do(target, step):
-    """Do it to a list or dict, shared or not."""
+    """Do it to a container or an instance, shared or not."""
     getattr(target, step[0])(*step[1:])
 
 
@@ -106,9 +220,9 @@ def work(x, mine, models, seed, log):
     rng = random.Random(seed)
     while True:
         common_step(x, rng)
-        k = rng.randrange(2)
+        k = rng.randrange(len(OWN))
         model = models[k]
-        step = dict_step(rng, list(model)) if k else list_step(rng, len(model))
+        step = OWN[k][1](rng, model)
         os.write(log, repr((k, step)).encode() + b"\n")
         do(mine[k], step)
         do(model, step)
@@ -122,8 +236,8 @@ class Worker:
 
     def __init__(self, heap, x):
         self.heap, self.x = heap, x
-        self.mine = [heap.list(), heap.dict()]
-        self.models = [[], {}]
+        self.models = [make() for make, step in OWN]
+        self.mine = [heap.share(model) for model in self.models]
 
     def start(self, seed):
         """Fork it."""
@@ -161,12 +275,13 @@ class Worker:
             return f"status {status:#x}"
         if self.step:
             k, step = self.step
-            after = self.models[k].copy()
+            after = copied(self.models[k])
             do(after, step)
             if self.mine[k] == after:
                 self.models[k] = after
         for mine, model in zip(self.mine, self.models):
-            if mine != model or repr(mine) != repr(model):
+            same = isinstance(model, set) or repr(mine) == repr(model)
+            if mine != model or not same:
                 return f"{mine!r} is not {model!r}, nor after {self.step}"
         return ""
 
@@ -184,8 +299,20 @@ class StormTest(unittest.TestCase):
         print("# seed", seed, flush=True)
         rng = random.Random(seed)
         with posh.Heap(max_size=1 << 28) as heap:
+            node = Node()
+            for name in NAMES:
+                setattr(node, name, name)
+            heap.share(node)  # the heap keeps the class, and its names
             start = heap.stats().live_bytes
-            x = heap.share({"list": [], "dict": {}})
+            x = heap.share(
+                {
+                    "list": [],
+                    "dict": {},
+                    "set": set(),
+                    "deque": deque(maxlen=20),
+                    "node": Node(),
+                }
+            )
             workers = [Worker(heap, x) for _ in range(WORKERS)]
             for worker in workers:
                 worker.start(rng.random())
