@@ -1689,6 +1689,26 @@ step_along(posh_heap *h)
 
 #define ALL EXPLORER_MAY_DIE
 
+static void
+must_last(uint64_t object, unsigned state, void *arg)
+{
+	(void)object;
+	(void)arg;
+	if (state == POSH__HOLD_DROPPING)
+		explorer_fail("a drop is left that no gate has kept");
+}
+
+static void
+check_inherited(posh_heap *o)
+{
+	uint64_t i;
+
+	check_0(o);
+	for (i = 0; i < posh__load(&o->hdr->members_high); i++)
+		posh__holds_each(o, posh__member_at(o, (uint32_t)i), must_last,
+				 NULL);
+}
+
 static const struct explorer_program programs[] = {
 	{.name = "a hold of what is unlinked",
 	 .setup = setup_linked,
@@ -1828,7 +1848,7 @@ static const struct explorer_program programs[] = {
 	 .mortal = 2},
 	{.name = "a fork in the middle of a read",
 	 .setup = setup_fork_reading,
-	 .check = check_0,
+	 .check = check_inherited,
 	 .actor = {{get_and_drop, 2, ALL},
 		   {fork_only, 2, ALL},
 		   {set_0, 0, ALL}},
