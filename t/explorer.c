@@ -764,12 +764,12 @@ inspect(void)
 		posh__step = NULL;
 		if (rc < 0)
 			explorer_fail("reap: %s", posh_error_text(rc));
-		/* Ahead of the verification, which shuts the gate, and finishes
-		 * drops when it opens it. */
-		if (!failed && program->check)
+		if (!failed && program->check && program->as_left)
 			program->check(observer);
 		if (!failed && posh_heap_check(observer, report, NULL) < 0)
 			explorer_fail("the check itself failed");
+		if (!failed && program->check && !program->as_left)
+			program->check(observer);
 	}
 	observing = watching = false;
 	posh__access = NULL;

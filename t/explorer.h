@@ -56,14 +56,16 @@ struct explorer_program {
 	/* Make the world; what setup does with member[i] is the first thing
 	 * that member has done.  observer is a member of its own. */
 	void (*setup)(posh_heap *observer, posh_heap *const *member);
-	/* After each execution; the dead are recovered by then.  Then the heap
+	/* After each execution; the dead are recovered by then, and the heap
 	 * is verified. */
 	void (*check)(posh_heap *observer);
 	struct explorer_actor actor[EXPLORER_ACTORS]; /* ends with run NULL */
 	unsigned preemptions, deaths;                 /* bounds */
 	unsigned long_preemptions, long_deaths;       /* if there is time */
-	bool late;  /* stores to active words may be held back too */
-	bool steps; /* deaths at each POSH_STEP alone, unless in full */
+	bool late;    /* stores to active words may be held back too */
+	bool steps;   /* deaths at each POSH_STEP alone, unless in full */
+	bool as_left; /* check ahead of the verification, which shuts the
+		       * gate and finishes drops when it opens it */
 	/* Tried again with a death: 1: without preemptions, 2: with one; if
 	 * there is time, with one more. */
 	unsigned mortal;
