@@ -124,6 +124,20 @@ fill_set(posh_heap *h, posh_handle set)
 	posh_dict_update(h, set, item, 3, 0);
 }
 
+/* Its ring begins in its middle. */
+static void
+fill_deque(posh_heap *h, posh_handle deque)
+{
+	struct posh_value left[3] = {posh_int(1), text("on the left"),
+				     posh_object(deque)};
+	struct posh_value right[3] = {text("on the right of a deque"),
+				      posh_int(2), posh_none()};
+
+	posh_deque_bound(h, deque, 10);
+	posh_deque_extendleft(h, deque, left, 3);
+	posh_deque_extend(h, deque, right, 3);
+}
+
 static void
 fill(posh_heap *h)
 {
@@ -146,6 +160,10 @@ fill(posh_heap *h)
 	put(h, "set", posh_fresh(POSH_KIND_SET));
 	o = named(h, "set");
 	fill_set(h, o);
+	posh_object_drop(h, o);
+	put(h, "deque", posh_fresh(POSH_KIND_DEQUE));
+	o = named(h, "deque");
+	fill_deque(h, o);
 	posh_object_drop(h, o);
 	put(h, "big", posh_bytes(big, sizeof(big)));
 	if (posh_class_intern(h, "Class", &cls) ||
@@ -244,6 +262,43 @@ op_bytes(posh_heap *h, posh_handle list, posh_handle dict)
 }
 
 static void
+op_move(posh_heap *h, posh_handle list, posh_handle dict)
+{
+	struct posh_value k = text("another");
+
+	(void)list;
+	posh_dict_move(h, dict, &k, POSH_FIRST);
+	posh_dict_move(h, dict, &k, POSH_LAST);
+	posh_dict_popfirst(h, dict, NULL, NULL);
+}
+
+static void
+op_inside(posh_heap *h, posh_handle list, posh_handle dict)
+{
+	struct posh_value v = posh_object(list);
+	posh_handle o = named(h, "deque");
+
+	(void)dict;
+	posh_deque_insert(h, o, 2, &v);
+	posh_deque_delete(h, o, -3);
+}
+
+static void
+op_turn(posh_heap *h, posh_handle list, posh_handle dict)
+{
+	struct posh_value v[6] = {
+		posh_int(1), text("a text that comes in on a side"),
+		posh_int(3), posh_object(dict),
+		posh_int(5), posh_object(list),
+	};
+	posh_handle o = named(h, "deque");
+
+	posh_deque_rotate(h, o, 2);
+	posh_deque_extend(h, o, v, 6);
+	posh_deque_reverse(h, o);
+}
+
+static void
 op_replace(posh_heap *h, posh_handle list, posh_handle dict)
 {
 	struct posh_value item[] = {text("a"), posh_object(list)};
@@ -290,16 +345,16 @@ op_leave(posh_heap *h, posh_handle list, posh_handle dict)
 typedef void op(posh_heap *h, posh_handle list, posh_handle dict);
 
 static op *const ops[] = {
-	op_insert, op_append,  op_extend, op_delete,  op_splice,
-	op_set,    op_pop,     op_update, op_replace, op_destroy,
-	op_large,  op_collect, op_leave,  op_bytes,
+	op_insert, op_append, op_extend,  op_delete,  op_splice, op_set,
+	op_pop,    op_update, op_replace, op_destroy, op_large,  op_collect,
+	op_leave,  op_bytes,  op_move,    op_inside,  op_turn,
 };
 
 /*
  * Taking the pictures
  */
 
-enum { MOMENTS = 3, IMAGES = 1 + MOMENTS * ITEMS(ops) };
+enum { MOMENTS = 4, IMAGES = 1 + MOMENTS * ITEMS(ops) };
 
 static struct image images[IMAGES];
 static size_t made;

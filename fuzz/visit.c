@@ -159,6 +159,10 @@ see_dict(struct tour *t, posh_handle o)
 		use(t, &k, true);
 		use(t, &v, true);
 	}
+	k = posh_int(7);
+	n = posh_dict_candidates(t->h, o, &k, MANY, some);
+	use_all(t, some, n < MANY ? n : MANY);
+	posh_dict_clear(t->h, o);
 }
 
 static void

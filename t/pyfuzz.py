@@ -8,6 +8,8 @@ has to end by itself, in bounded time.
 
     t/pyfuzz.py 17              do number 17 alone, in this process
 """
+import array
+import collections
 import copy
 import faulthandler
 import gc
@@ -62,6 +64,11 @@ def fill(heap):
     root["dict"] = {"a": 1, "a longer key": inner, 5: "five", (1, 2): [3]}
     root["dict"]["itself"] = root["dict"]
     root["part"] = Part("the left side of it", inner)
+    root["set"] = {1, "a text in a set", (1, 2)}
+    root["deque"] = collections.deque(["left", inner, 2.5], maxlen=6)
+    root["deque"].appendleft("a text on the left")
+    root["bytes"] = bytearray(b"bytes that may be changed")
+    root["array"] = array.array("d", range(20))
     root["numbers"] = list(range(100))
     root["big"] = bytes(100000)
     root["gone"] = ["something " * 9]
@@ -175,6 +182,32 @@ def read_part(x, rng):
     yield lambda: [type(x), x.__class__, isinstance(x, Part)]
 
 
+def read_set(x, rng):
+    yield lambda: repr(x)
+    yield lambda: list(x)
+    yield lambda: ["a text in a set" in x, (1, 2) in x, 7 in x]
+    yield lambda: x == set(x)
+    yield lambda: [x | {1}, x & {1}, {1} - x]
+
+
+def read_deque(x, rng):
+    yield lambda: repr(x)
+    yield lambda: list(x)
+    yield lambda: [*reversed(x)]
+    yield lambda: [x[0], x[-1], x.maxlen] if x else None
+    yield lambda: x.count("left")
+    yield lambda: x == collections.deque(x)
+
+
+def read_buffer(x, rng):
+    yield lambda: repr(x)
+    yield lambda: list(x)
+    yield lambda: bytes(posh.view(x))
+    yield lambda: [x[0], x[-1], x[1:9:2]] if x else x[:]
+    yield lambda: x.count(98)
+    yield lambda: x == x[:]
+
+
 def write_list(x, rng):
     yield lambda: x.append(["in a list", x])
     yield lambda: x.insert(1, "a text to be inserted")
@@ -197,6 +230,34 @@ def write_dict(x, rng):
     yield lambda: x.pop("a", None)
     yield lambda: [x.__setitem__("last", 1), x.popitem()]
     yield lambda: x.__ior__({"b": 1})
+
+
+def write_set(x, rng):
+    yield lambda: x.add("a text that comes to a set")
+    yield lambda: x.update(range(20))
+    yield lambda: x.discard(1)
+    yield lambda: [x.add(7), x.pop()]
+    yield lambda: x.__isub__({(1, 2)})
+    yield lambda: x.__ixor__({1, 2, 3})
+
+
+def write_deque(x, rng):
+    yield lambda: x.append(["in a deque", x])
+    yield lambda: x.extendleft([1, (2, "two"), {"k": 3}])
+    yield lambda: x.rotate(2)
+    yield lambda: x.reverse()
+    yield lambda: [x.append(1), x.insert(1, "text") if len(x) < 6 else None]
+    yield lambda: [x.append(1), x.__delitem__(0)]
+    yield lambda: [x.append(1), x.pop(), x.append(2), x.popleft()]
+
+
+def write_buffer(x, rng):
+    yield lambda: x.append(7)
+    yield lambda: x.insert(1, 8)
+    yield lambda: [x.append(9), x.__setitem__(0, 65), x.pop()]
+    yield lambda: x.extend(x[:4])
+    yield lambda: [x.append(1), x.__delitem__(slice(0, 2))]
+    yield lambda: x.reverse()
 
 
 def write_part(x, rng):
@@ -224,6 +285,9 @@ def inside(x, rng):
 KINDS = (
     (posh.SharedList, read_list, write_list),
     (posh.SharedDict, read_dict, write_dict),
+    (posh.SharedSet, read_set, write_set),
+    (posh.SharedDeque, read_deque, write_deque),
+    ((posh.SharedBytearray, posh.SharedArray), read_buffer, write_buffer),
     (object, read_part, write_part),
 )
 
@@ -273,11 +337,11 @@ class Visit:
 
     def see(self, x):
         read, write = next(k[1:] for k in KINDS if isinstance(x, k[0]))
-        if isinstance(x, posh.SharedList):
+        if isinstance(x, (posh.SharedList, posh.SharedSet, posh.SharedDeque)):
             self.do([lambda: self.note(list(x))])
         elif isinstance(x, posh.SharedDict):
             self.do([lambda: self.note(list(x.items()))])
-        else:
+        elif isinstance(x, Part):
             self.do([lambda: self.note([x.left, x.right, x.extra])])
         self.do(self.shuffled([*read(x, self.rng), *whatever(x, self.rng)]))
         self.do(self.shuffled(write(x, self.rng)))
