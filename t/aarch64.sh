@@ -43,7 +43,7 @@ done
 
 # t/NAME.t of what is named, or of what does not search and does not storm.
 programs=$(sed -n '/^C_TESTS = /,/[^\\]$/s,^	%D%/\(.*\)\.t.*,\1,p' t/local.mk |
-	grep -vxE 'crash|explore|files|heap|pairs|soak|storm|weak')
+	grep -vxE 'crash|explore|files|heap|journal|pairs|soak|storm|weak')
 tests=
 # shellcheck disable=SC2048
 for name in ${*:-$programs}; do
