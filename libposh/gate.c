@@ -6,7 +6,8 @@
  * run a full barrier on every running thread, and waits until nobody is
  * inside: a writer that it does not see has not looked at the gate yet, and
  * will wait there.  Threads that wait for a monitor, or are between two
- * calls, are outside, whatever monitors they have; readers do not look.
+ * calls, are outside, whatever monitors they have; readers do not look, but
+ * where they drop a hold (I3).
  *
  * INVARIANTS
  *   I1  while the gate is shut and its owner past the wait, no intent is in

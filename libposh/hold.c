@@ -412,19 +412,31 @@ dropped(struct posh_heap *h, uint64_t object)
 	unlock(h);
 }
 
-static void
-drop(struct posh__self *self, uint64_t object, bool checked)
+/* One user less.  The entry, DROPPING, with the lock held, if it was the last;
+ * otherwise NULL. */
+static posh__word *
+remove_user(struct posh_heap *h, uint64_t object)
 {
-	struct posh_heap *h = self->h;
-	posh__word *word, *e;
+	posh__word *e;
 
 	lock(h);
 	e = own_find(h, object);
 	if (!e || *count_of(h, e) == 0 || --*count_of(h, e) > 0) {
 		unlock(h);
-		return;
+		return NULL;
 	}
 	posh__store(e, ENTRY(POSH__HOLD_DROPPING, object));
+	return e;
+}
+
+static void
+drop(struct posh__self *self, uint64_t object, bool checked)
+{
+	struct posh_heap *h = self->h;
+	posh__word *word, *e = remove_user(h, object);
+
+	if (!e)
+		return;
 	POSH_STEP("hold.3");
 	if (POSH_RULE(DROP_FENCE))
 		posh__fence(); /* ORDER: store, fence, then read the count */
@@ -509,15 +521,10 @@ void
 posh__drop_late(struct posh__self *self, uint64_t object)
 {
 	struct posh_heap *h = self->h;
-	posh__word *e;
+	posh__word *e = remove_user(h, object);
 
-	lock(h);
-	e = own_find(h, object);
-	if (!e || *count_of(h, e) == 0 || --*count_of(h, e) > 0) {
-		unlock(h);
+	if (!e)
 		return;
-	}
-	posh__store(e, ENTRY(POSH__HOLD_DROPPING, object));
 	POSH_STEP("hold.12");
 	if (!POSH_RULE(DEFER))
 		erase(h, e);

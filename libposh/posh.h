@@ -407,8 +407,10 @@ POSH_API enum posh_kind posh_object_kind(posh_heap *h, posh_handle o);
  * Since 0.1. */
 POSH_API int posh_object_hold(posh_heap *h, posh_handle o);
 
-/* Give back a hold.  The object dies if it was the last reference.  Never
- * fails; after posh_heap_close it does nothing.  Since 0.1. */
+/* Give back a hold.  The object dies if it was the last reference; while the
+ * heap is collected, recounted or checked, when that is over.  Never fails,
+ * and does not wait for that; after posh_heap_close it does nothing.  Since
+ * 0.1. */
 POSH_API void posh_object_drop(posh_heap *h, posh_handle o);
 
 /* Enter the object's monitor, which is recursive.  Others' writes wait; so

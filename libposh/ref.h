@@ -37,8 +37,8 @@ void posh__drop(struct posh__self *self, uint64_t object);
  * the gate is open again. */
 void posh__drop_late(struct posh__self *self, uint64_t object);
 
-/* Writers: finish such drops, those of the process, and run the free check
- * that all members' late drops are due. */
+/* For writers: finish the late drops of this process; run the free check that
+ * is due to those of all members. */
 void posh__drops_own(struct posh__self *self);
 void posh__drops_finish(struct posh__self *self);
 

@@ -312,9 +312,8 @@ main(int argc, char **argv)
 			continue;
 		bad = die_everywhere(s);
 		ok(!bad && shared->done,
-		   "%s: %lu damaged journals, errors at "
-		   "most",
-		   s->name, shared->done);
+		   "%s: %lu damaged journals, errors at most", s->name,
+		   shared->done);
 		all += shared->done;
 	}
 	tap_note("%lu damaged journals", all);
