@@ -60,6 +60,9 @@
  *   hold.11 recovery: holds is 0           holds_busy names the table
  *   hold.12 HELD became DROPPING, at a     as hold.3
  *           shut gate
+ *   hold.13 the child's holds_busy names   the table is its maker's, whose
+ *           the table                      recovery gives it back
+ *   hold.14 the table is the child's       holds_busy names it
  */
 #include "config.h"
 
@@ -800,15 +803,12 @@ int
 posh__holds_copy(struct posh__self *self, struct posh__member *child)
 {
 	struct posh_heap *h = self->h;
-	struct posh__self as = *self;
+	uint32_t spans = UINT32_C(1) << (h->holds.bits - FIRST_BITS);
 	uint64_t n, i, size = UINT64_C(1) << h->holds.bits;
 	posh__word *from = table_at(h, h->holds.table), *to;
-	int rc;
+	int rc = posh__span_run(self, POSH__SPAN_HOLDS, spans,
+				&self->t->span_busy, &n);
 
-	as.m = child;
-	rc = posh__span_run(&as, POSH__SPAN_HOLDS,
-			    UINT32_C(1) << (h->holds.bits - FIRST_BITS),
-			    &self->t->span_busy, &n);
 	if (rc)
 		return rc;
 	to = table_at(h, n << POSH__SPAN_BITS);
@@ -820,8 +820,18 @@ posh__holds_copy(struct posh__self *self, struct posh__member *child)
 			held = true;
 		posh__store(&to[i], held || !e ? e : POSH__HOLD_TOMB);
 	}
+	/* Ours until the child's entry names it: of the two that are dead then
+	 * the child may be recovered first, and its entry be another's. */
+	if (POSH_RULE(HANDED))
+		posh__store(&child->holds_busy, n);
+	POSH_STEP("hold.13");
+	posh__store(posh__span_word(h, n),
+		    POSH__SPAN_WORD(POSH__SPAN_HOLDS, POSH__CLASS_RUN,
+				    h->child_index, spans));
+	POSH_STEP("hold.14");
 	posh__store(&child->holds, TABLE(h->holds.bits, n));
 	POSH_STEP("hold.8");
+	posh__store(&child->holds_busy, 0);
 	posh__store(&self->t->span_busy, 0);
 	return 0;
 }

@@ -37,6 +37,7 @@
 	X(BORN, "an object is born that its place does not name")              \
 	X(KIND, "what a block was is taken for what it will be")               \
 	X(GROW, "a table is read before it is filled: freed early")            \
+	X(HANDED, "a table is a child's that its entry does not name: lost")   \
 	X(EPOCH, "a fork's copy is missed by who scans: freed early")          \
 	X(EPOCH_ORDER, "as EPOCH: told before it is there")                    \
 	X(LIMBO, "a span gets another class under a late look")                \

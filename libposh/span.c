@@ -534,23 +534,14 @@ posh__span_part(struct posh__self *self, uint64_t n)
 }
 
 /* A table of holds that span n begins, of this member: was it being made by
- * the dead thread?  Not if the member's entry names it; nor if somebody has
- * made it who lives, of spans that the dead one's recovery gave back before
- * it died itself. */
+ * the dead thread?  Not if the member's entry names it; nor if it is another
+ * member's, who has made it of a span that the dead one only thought of, or
+ * that an earlier recovery gave back. */
 static bool
 unused_holds(struct posh__self *self, uint64_t n, uint32_t owner)
 {
-	struct posh_heap *h = self->h;
-	struct posh__member *m;
-	unsigned st;
-
-	if (owner >= posh__load(&h->hdr->members_high))
-		return true;
-	m = posh__member_at(h, owner);
-	st = (unsigned)posh__load(&m->state) & 0xff;
-	return (posh__load(&m->holds) & 0xffffffff) != n &&
-	       (m == self->m || st == POSH__MEMBER_FREE ||
-		st == POSH__MEMBER_HANDOVER);
+	return owner == (uint32_t)(self->m - posh__member_at(self->h, 0)) &&
+	       (posh__load(&self->m->holds) & 0xffffffff) != n;
 }
 
 /* Settle a single span or a run's first that span_busy names. */

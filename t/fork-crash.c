@@ -14,6 +14,7 @@
 #include "attach.h"
 #include "dying.h"
 #include "posh.h"
+#include "span.h"
 #include "tap.h"
 
 #define HELD 20 /* objects that only the forking process holds */
@@ -97,8 +98,34 @@ recover(void)
 	}
 }
 
+/* Recover the child alone, and have another have its entry before anybody
+ * recovers the parent. */
 static void
-crash(const char *files, const char *what, int least)
+replace_child(struct actor *newcomer)
+{
+	struct posh__self *self;
+	uint32_t i;
+
+	if (posh__enter_write(heap, &self))
+		return;
+	for (i = 0; i < posh__load(&heap->hdr->members_high); i++) {
+		struct posh__member *m = posh__member_at(heap, i);
+
+		if (POSH__MEMBER_STATE(posh__load(&m->state)) ==
+			    POSH__MEMBER_HANDOVER &&
+		    posh__member_dead(heap, i))
+			posh__recover(self, i, false);
+	}
+	posh__leave(self);
+	actor_start(newcomer, ACTOR_ARMED, actor_stays, NULL);
+	actor_hear(newcomer);
+	posh_heap_reap(heap);
+	actor_kill(newcomer);
+	actor_end(newcomer);
+}
+
+static void
+crash(const char *files, const char *what, int least, bool replaced)
 {
 	uint64_t bytes = live_bytes();
 	struct run r = {0, files};
@@ -112,6 +139,8 @@ crash(const char *files, const char *what, int least)
 		rc = actor_end(&a);
 		bury();
 		deaths += rc != 0;
+		if (replaced)
+			replace_child(&a);
 		recover();
 		posh_heap_stats(heap, &s, sizeof(s));
 		if ((s.members != 1 || s.live_bytes != bytes ||
@@ -191,6 +220,50 @@ child_keeps(void)
 	ok(live_bytes() == bytes, "until it drops it");
 }
 
+/* Dies when it had thought of a span that another has made a table of. */
+static int
+thinks_of(struct actor *me, void *arg)
+{
+	uint64_t *n = arg;
+	struct posh__self *self;
+
+	(void)me;
+	if (posh__enter_write(heap, &self))
+		return 1;
+	posh__store(&self->t->span_busy, UINT64_C(1) << 32 | *n);
+	raise(SIGKILL);
+	return 2;
+}
+
+static void
+table_in_making(void)
+{
+	struct posh__self *self;
+	struct actor a;
+	uint64_t n, w;
+	int rc;
+
+	/* The word of its maker's own entry is not yet stored. */
+	rc = posh__enter_write(heap, &self) ||
+	     posh__span_run(self, POSH__SPAN_HOLDS, 1, &self->t->span_busy, &n);
+	if (rc) {
+		ok(false, "a table is begun");
+		return;
+	}
+	posh__leave(self);
+	w = posh__load(posh__span_word(heap, n));
+	actor_start(&a, ACTOR_ARMED, thinks_of, &n);
+	rc = actor_end(&a);
+	ok(rc == -SIGKILL && posh_heap_reap(heap) == 1 &&
+		   posh__load(posh__span_word(heap, n)) == w,
+	   "a table in the making is left to its maker");
+	if (posh__enter_write(heap, &self))
+		return;
+	posh__span_give(self, n);
+	posh__store(&self->t->span_busy, 0);
+	posh__leave(self);
+}
+
 int
 main(void)
 {
@@ -202,9 +275,14 @@ main(void)
 	dying_init();
 	if (!ok(posh_heap_create(NULL, &heap) == 0, "a heap is made"))
 		return tap_done();
-	crash("fork", "steps of the fork", 6);
-	crash("fork member thread hold span", "steps that it consists of", 20);
+	crash("fork", "steps of the fork", 6, false);
+	crash("fork member thread hold span", "steps that it consists of", 20,
+	      false);
+	crash("fork member thread hold span",
+	      "the child's entry another's before its parent is recovered", 20,
+	      true);
 	child_keeps();
+	table_in_making();
 	actor_start(&a, ACTOR_ARMED, cannot_fork, NULL);
 	rc = actor_end(&a);
 	if (rc == 77)

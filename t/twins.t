@@ -58,6 +58,7 @@ killer() { # rule
 	RAW) echo "explore bytes are made" ;;
 	JOURNAL) echo "explore two write to a list" ;;
 	GROW) echo "explore a table of holds" ;;
+	HANDED) echo "crash fork" ;;
 	EPOCH | EPOCH_ORDER) echo "explore a fork, a drop" ;;
 	LIMBO) echo "explore a late look" ;;
 	OPEN) echo "explore one is recovered" ;;
