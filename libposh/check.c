@@ -19,7 +19,9 @@
  *   holds it; bodies and boxes have one
  *   each value is one, and names what its tag says           checkboxes.c
  *   boxes are canonical, and their hash is that of their content
- *   objects fit their blocks, and bodies theirs; dicts find their keys
+ *   objects fit their blocks, and bodies theirs
+ *   dicts find their keys, as far as the time goes: of keys with equal
+ *   hashes a lookup passes by all
  *   an instance's class is one of the heap's                 checkobjects.c
  */
 #include "config.h"
@@ -147,7 +149,7 @@ check_all(struct posh__check *c)
 
 	c->census.stray = stray;
 	c->census.arg = c;
-	c->budget = posh__load(&h->hdr->size) / 8;
+	c->budget = c->looks = posh__load(&h->hdr->size) / 8;
 	check_header(c);
 	if (c->wrong)
 		return c->wrong;
@@ -157,6 +159,10 @@ check_all(struct posh__check *c)
 	posh__check_members(c);
 	posh__check_threads(c);
 	rc = posh__census_take(c->self, &c->census);
+	if (rc == -EUCLEAN) {
+		posh__say(c, "objects have more values than there is room for");
+		return c->wrong;
+	}
 	if (rc)
 		return rc;
 	posh__walk(c->self, check_block, c);

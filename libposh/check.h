@@ -17,6 +17,7 @@ struct posh__check {
 	void *arg;
 	int wrong;
 	uint64_t budget;  /* of boxes and their items yet to be looked at */
+	uint64_t looks;   /* at indexes of dicts, yet to be had */
 	uint16_t *lists;  /* who has a span in its list; see checkspans.c */
 	uint64_t orphans; /* spans without an owner */
 };

@@ -139,9 +139,11 @@ check_run(struct posh__check *c, uint64_t n, uint64_t w)
 	for (i = 1; i < len; i++)
 		if (word_of(h, n + i) !=
 			    POSH__SPAN_WORD(POSH__SPAN_CONT, 0, 0, i) &&
-		    stays(h, n, w))
+		    stays(h, n, w)) {
 			posh__say(c, "span %llu is not part of the run at %llu",
 				  posh__hex(n + i), posh__hex(n));
+			return; /* those behind it may be others' as well */
+		}
 }
 
 /* The first of a run of spans lies so far before. */

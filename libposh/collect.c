@@ -22,7 +22,8 @@
  *       still.
  *
  * Marks and the stack are private memory; without memory for them nothing is
- * collected.
+ * collected, and neither where objects have more values than there is room
+ * for, as those of a damaged heap may, which name each other's.
  */
 #include "config.h"
 
@@ -57,8 +58,9 @@ struct collection {
 	size_t nframes, frames_max;
 	uint64_t *breaker; /* objects that break all circles if emptied */
 	size_t nbreakers, breakers_max;
-	bool all;    /* all of the garbage has to be emptied */
-	bool failed; /* no memory */
+	uint64_t budget; /* of slots: each takes 8 bytes, and has one owner */
+	bool all;        /* all of the garbage has to be emptied */
+	int error;       /* what broke it off */
 };
 
 /* Room for one more in an array; false: no memory. */
@@ -72,7 +74,7 @@ room(struct collection *c, void **array, size_t n, size_t *max, size_t size)
 		return true;
 	p = realloc(*array, more * size);
 	if (!p) {
-		c->failed = true;
+		c->error = -ENOMEM;
 		return false;
 	}
 	*array = p;
@@ -104,7 +106,7 @@ word_of(struct collection *c, struct bits *b, uint64_t block, uint64_t *bit)
 	if (!b->span[n])
 		b->span[n] = calloc(POSH__SPAN / 16 / 64, sizeof(uint64_t));
 	if (!b->span[n]) {
-		c->failed = true;
+		c->error = -ENOMEM;
 		return NULL;
 	}
 	*bit = UINT64_C(1) << i % 64;
@@ -148,12 +150,23 @@ reach_slot(struct collection *c, posh__word *slot)
 		reach(c, POSH__PAYLOAD(value));
 }
 
+/* Are there so many slots?  More than the heap has room for are not. */
+static bool
+afford(struct collection *c, uint64_t n)
+{
+	if (n > c->budget)
+		c->error = -EUCLEAN;
+	else
+		c->budget -= n;
+	return !c->error;
+}
+
 static void
 reach_rows(struct collection *c, const struct posh__row *row, int n)
 {
 	uint64_t i;
 
-	while (n-- > 0)
+	while (n-- > 0 && afford(c, row[n].n))
 		for (i = 0; i < row[n].n; i++)
 			reach_slot(c, posh__at(c->self->h,
 					       row[n].off + i * row[n].stride));
@@ -165,7 +178,7 @@ trace(struct collection *c)
 	struct posh__row row[POSH__ROWS];
 	uint64_t body;
 
-	while (c->n && !c->failed) {
+	while (c->n && !c->error) {
 		uint64_t block = c->stack[--c->n];
 
 		reach_rows(c, row, posh__rows(c->self->h, block, row, &body));
@@ -286,7 +299,7 @@ next_child(struct collection *c)
 	int n = posh__rows(c->self->h, f->block, row, &body);
 
 	for (; f->row < n; f->row++, f->i = 0)
-		while (f->i < row[f->row].n) {
+		while (f->i < row[f->row].n && afford(c, 1)) {
 			posh__word *slot = posh__at(
 				c->self->h,
 				row[f->row].off + f->i++ * row[f->row].stride);
@@ -305,9 +318,9 @@ find_breakers(struct collection *c)
 {
 	size_t i;
 
-	for (i = 0; i < c->n && !c->failed; i++) {
+	for (i = 0; i < c->n && !c->error; i++) {
 		visit(c, c->stack[i]);
-		while (c->nframes && !c->failed) {
+		while (c->nframes && !c->error) {
 			uint64_t child = next_child(c);
 
 			if (child)
@@ -382,13 +395,14 @@ search(struct collection *c)
 	c->path.span = calloc(c->spans, sizeof(uint64_t *));
 	if (!c->marked.span || !c->path.span)
 		return -ENOMEM;
+	c->budget = posh__load(&c->self->h->hdr->size) / 8;
 	mark(c);
-	if (!c->failed)
+	if (!c->error)
 		posh__walk(c->self, find_garbage, c);
-	if (!c->failed)
+	if (!c->error)
 		find_breakers(c);
-	if (c->failed)
-		return -ENOMEM;
+	if (c->error)
+		return c->error;
 	hold_breakers(c);
 	return (int64_t)c->n;
 }

@@ -89,7 +89,7 @@ counter(struct posh__self *self, struct posh__census *c, uint64_t block)
 	if (!c->count[n])
 		c->count[n] = counters(blocks_of(h, n));
 	if (!c->count[n]) {
-		c->failed = true;
+		c->error = -ENOMEM;
 		return NULL;
 	}
 	return counted(c, n, w - posh__span_at(h, n)->state);
@@ -106,7 +106,7 @@ count_slot(struct posh__self *self, struct posh__census *c, posh__word *slot)
 	count = counter(self, c, POSH__PAYLOAD(value));
 	if (count)
 		(*count)++;
-	else if (c->stray && !c->failed)
+	else if (c->stray && !c->error)
 		c->stray(self, slot, c->arg);
 }
 
@@ -116,11 +116,17 @@ count_rows(struct posh__self *self, struct posh__census *c,
 {
 	uint64_t i;
 
-	while (n-- > 0)
+	while (n-- > 0) {
+		if (row[n].n > c->budget)
+			c->error = -EUCLEAN;
+		if (c->error)
+			return;
+		c->budget -= row[n].n;
 		for (i = 0; i < row[n].n; i++)
 			count_slot(self, c,
 				   posh__at(self->h,
 					    row[n].off + i * row[n].stride));
+	}
 }
 
 /* A body, or other memory, that this word names.  False: others name it too,
@@ -133,7 +139,7 @@ count_body(struct posh__self *self, struct posh__census *c, posh__word *owner)
 
 	if (count)
 		(*count)++;
-	else if (body && c->stray && !c->failed)
+	else if (body && c->stray && !c->error)
 		c->stray(self, owner, c->arg);
 	return !count || *count == 1;
 }
@@ -196,7 +202,8 @@ posh__census_take(struct posh__self *self, struct posh__census *c)
 	int i;
 
 	c->spans = posh__span_end(h);
-	c->failed = false;
+	c->budget = posh__load(&h->hdr->size) / 8;
+	c->error = 0;
 	c->count = calloc(c->spans, sizeof(*c->count));
 	if (!c->count)
 		return -ENOMEM;
@@ -210,10 +217,9 @@ posh__census_take(struct posh__self *self, struct posh__census *c)
 			count_thread(self, c, t);
 	}
 	posh__walk(self, count_block, c);
-	if (!c->failed)
-		return 0;
-	posh__census_free(c);
-	return -ENOMEM;
+	if (c->error)
+		posh__census_free(c);
+	return c->error;
 }
 
 uint32_t

@@ -16,14 +16,17 @@ void posh__walk(struct posh__self *self, posh__visit *f, void *arg);
 struct posh__census {
 	uint32_t **count; /* a span: its blocks, or NULL */
 	uint64_t spans;
-	bool failed; /* no memory */
+	uint64_t budget; /* of slots: each takes 8 bytes, and has one owner */
+	int error;       /* what broke the counting off */
 	/* Called for a reference to what is no live block, or NULL. */
 	void (*stray)(struct posh__self *self, posh__word *slot, void *arg);
 	void *arg;
 };
 
 /* Count the references of all slots, and of the entries of all threads.  The
- * world stands still.  -ENOMEM */
+ * world stands still.
+ *   -ENOMEM   there is no private memory
+ *   -EUCLEAN  there are more than the heap has room for */
 int posh__census_take(struct posh__self *self, struct posh__census *c);
 uint32_t posh__census_of(struct posh__self *self, const struct posh__census *c,
 			 uint64_t block);

@@ -3,6 +3,7 @@
  * with keys of all kinds. */
 #include "config.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -219,24 +220,48 @@ accesses_of_check(int *rc)
 	return accesses;
 }
 
+static long
+accesses_of_collect(int64_t *rc)
+{
+	accesses = 0;
+	posh__access = count_access;
+	*rc = posh_heap_collect(heap);
+	posh__access = NULL;
+	return accesses;
+}
+
+/* How many words there are. */
+static long
+words(void)
+{
+	return (long)(heap->hdr->size / 8);
+}
+
 /* copies[0] has many items, the others none. */
 static void
 one_body(const char *what, posh_handle *copies)
 {
-	long before, after;
+	long before, after, quick, slow;
 	int sound, damaged, i;
+	int64_t rc;
 
 	before = accesses_of_check(&sound);
+	quick = accesses_of_collect(&rc);
+	sound |= rc != 0;
 	for (i = 1; i < COPIES; i++)
 		posh__store(&posh__object(heap, copies[i].off)->body,
 			    posh__object(heap, copies[0].off)->body);
 	after = accesses_of_check(&damaged);
+	slow = accesses_of_collect(&rc);
 	for (i = 1; i < COPIES; i++)
 		posh__store(&posh__object(heap, copies[i].off)->body, 0);
 	if (!ok(sound == 0 && damaged > 0 && after < 2 * before,
 		"the check of a body of a thousand %s looks at it once", what))
 		tap_note("%d, %d; %ld accesses, %ld", sound, damaged, before,
 			 after);
+	if (!ok(rc == -EUCLEAN && slow < quick + 3 * words(),
+		"and a collection as often as there is room for it"))
+		tap_note("%ld; %ld accesses, %ld", (long)rc, quick, slow);
 	for (i = 0; i < COPIES; i++)
 		posh_object_drop(heap, copies[i]);
 }
@@ -274,7 +299,7 @@ static void
 one_tuple(void)
 {
 	struct posh_value item[ITEMS], v = {.type = POSH_TUPLE, .size = ITEMS};
-	long before, after, all;
+	long before, after;
 	struct posh__body *b;
 	posh_handle o;
 	int i, rc, sound;
@@ -295,11 +320,77 @@ one_tuple(void)
 	after = accesses_of_check(&rc);
 	for (i = 1; i < COPIES; i++)
 		posh__store(&b->slot[i], POSH__NONE);
-	all = (long)(heap->hdr->size / 8);
-	if (!ok(sound == 0 && rc > 0 && after - before < all + 20 * COPIES,
+	if (!ok(sound == 0 && rc > 0 && after - before < words() + 20 * COPIES,
 		"nor at a tuple of a thousand slots more than it may"))
 		tap_note("%d, %d; %ld accesses, %ld", sound, rc, before, after);
 	posh_object_drop(heap, o);
+}
+
+/* A dict whose index has everything half of it further on, and no end. */
+static void
+far_away(void)
+{
+	struct posh_value v, yes = posh_bool(true);
+	long before, after;
+	struct posh__dview d;
+	uint32_t *old;
+	posh_handle o;
+	int i, sound, rc;
+	uint32_t k;
+
+	if (posh_dict_new(heap, &o))
+		abort();
+	for (i = 0; i < ITEMS; i++) {
+		v = posh_int(i);
+		if (posh_dict_set(heap, o, &v, &yes) < 0)
+			abort();
+	}
+	before = accesses_of_check(&sound);
+	if (posh__dview(heap, o.off, &d) ||
+	    !(old = malloc((d.mask + 1) * sizeof(*old))))
+		abort();
+	for (k = 0; k <= d.mask; k++)
+		old[k] = d.index[k];
+	for (k = 0; k <= d.mask; k++)
+		d.index[(k + d.mask / 2) & d.mask] = old[k] == POSH__INDEX_EMPTY
+							     ? POSH__INDEX_DUMMY
+							     : old[k];
+	after = accesses_of_check(&rc);
+	if (!ok(sound == 0 && rc == 0 && after < before + 6 * words(),
+		"keys that are far from where they belong are not all found"))
+		tap_note("%d, %d; %ld accesses, %ld", sound, rc, before, after);
+	free(old);
+	posh_object_drop(heap, o);
+}
+
+/* Runs that begin inside each other, in a larger heap. */
+static void
+nested(void)
+{
+	enum { SPANS = 500 };
+	posh_heap *smaller = heap;
+	uint64_t n, i, w;
+	long before, after;
+	int sound, rc;
+	posh_handle o;
+
+	if (posh_heap_create(NULL, &heap) ||
+	    posh_blob_new(heap, SPANS * POSH__SPAN, &o))
+		abort();
+	before = accesses_of_check(&sound);
+	n = o.off >> POSH__SPAN_BITS;
+	w = posh__load(posh__span_word(heap, n));
+	for (i = 1; i < POSH__SPAN_STAMP(w); i++)
+		posh__store(posh__span_word(heap, n + i),
+			    POSH__SPAN_WORD(POSH__SPAN_RUN, POSH__CLASS_RUN,
+					    POSH__SPAN_OWNER(w),
+					    POSH__SPAN_STAMP(w) - i));
+	after = accesses_of_check(&rc);
+	if (!ok(sound == 0 && rc > 0 && after < before + 1000 * SPANS,
+		"each of many runs in each other is looked at once"))
+		tap_note("%d, %d; %ld accesses, %ld", sound, rc, before, after);
+	posh_heap_close(heap);
+	heap = smaller;
 }
 
 int
@@ -316,6 +407,8 @@ main(void)
 	posh_object_drop(heap, buffer);
 	bodies();
 	one_tuple();
+	far_away();
+	nested();
 	ok(posh_heap_check(heap, NULL, NULL) == 0, "the heap is in order");
 	damage_end();
 	return tap_done();
