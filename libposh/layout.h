@@ -99,7 +99,7 @@ struct posh__member {
 	posh__word reaper; /* {gen:32, thread entry:32} of who recovers it */
 	uint8_t pad0[64 - 48];
 	posh__word holds;      /* {log2 of entries:16, first span:48} or 0 */
-	posh__word holds_busy; /* the table that holds replaces, or 0 */
+	posh__word holds_busy; /* a table that holds replaces, or will name */
 	uint8_t pad1[192 - 16];
 };
 
