@@ -393,15 +393,21 @@ awaited(uint32_t name)
 	return reaper ? (uint32_t)reaper : name;
 }
 
-/* What is more than was asked for was for want of a processor. */
+/* Who slept waited for the dead one if the word names that one still, and
+ * nobody was at it.  What is more than was asked for was for want of a
+ * processor. */
 static void
 after_sleep(const volatile void *p, uint32_t seen, int64_t from, int64_t most)
 {
-	uint32_t name = p ? awaited(seen & ~POSH__LOCK_WAITS) : 0;
-	int64_t since = shared->dead[name & 0xffff].since, t;
+	int64_t since, t;
+	uint32_t name;
 
-	if (!p || shared->dead[name & 0xffff].name != name)
+	if (!p || (posh__half_load(p) ^ seen) & ~POSH__LOCK_WAITS)
 		return;
+	name = awaited(seen & ~POSH__LOCK_WAITS);
+	if (shared->dead[name & 0xffff].name != name)
+		return;
+	since = shared->dead[name & 0xffff].since;
 	if (mourning.name != name)
 		mourning.ns = 0;
 	mourning.name = name;
