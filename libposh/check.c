@@ -149,7 +149,7 @@ check_all(struct posh__check *c)
 
 	c->census.stray = stray;
 	c->census.arg = c;
-	c->budget = c->looks = posh__load(&h->hdr->size) / 8;
+	c->budget = c->looks = posh__slots_most(h);
 	check_header(c);
 	if (c->wrong)
 		return c->wrong;

@@ -30,9 +30,8 @@ too_deep(struct posh__check *c, uint64_t value, int depth)
 	    posh__items_view(c->self->h, value, &t) != 1)
 		return false;
 	/* Each takes 8 bytes or more, and is looked at once. */
-	if (depth >= POSH__DEPTH || c->budget < t.n + 1)
+	if (depth >= POSH__DEPTH || !posh__afford(&c->budget, t.n + 1))
 		return true;
-	c->budget -= t.n + 1;
 	for (i = 0; i < t.n; i++)
 		if (too_deep(c, posh__load(&t.slot[i]), depth + 1))
 			return true;

@@ -58,7 +58,7 @@ struct collection {
 	size_t nframes, frames_max;
 	uint64_t *breaker; /* objects that break all circles if emptied */
 	size_t nbreakers, breakers_max;
-	uint64_t budget; /* of slots: each takes 8 bytes, and has one owner */
+	uint64_t budget; /* of slots */
 	bool all;        /* all of the garbage has to be emptied */
 	int error;       /* what broke it off */
 };
@@ -154,10 +154,8 @@ reach_slot(struct collection *c, posh__word *slot)
 static bool
 afford(struct collection *c, uint64_t n)
 {
-	if (n > c->budget)
+	if (!posh__afford(&c->budget, n))
 		c->error = -EUCLEAN;
-	else
-		c->budget -= n;
 	return !c->error;
 }
 
@@ -395,7 +393,7 @@ search(struct collection *c)
 	c->path.span = calloc(c->spans, sizeof(uint64_t *));
 	if (!c->marked.span || !c->path.span)
 		return -ENOMEM;
-	c->budget = posh__load(&c->self->h->hdr->size) / 8;
+	c->budget = posh__slots_most(c->self->h);
 	mark(c);
 	if (!c->error)
 		posh__walk(c->self, find_garbage, c);

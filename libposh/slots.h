@@ -117,6 +117,24 @@ int posh__rows(struct posh_heap *h, uint64_t block, struct posh__row *row,
 /* The rows of a body, of either kind. */
 int posh__body_rows(struct posh_heap *h, uint64_t body, struct posh__row *row);
 
+/* Slots take 8 bytes each and have one owner: those who go through all of a
+ * heap meet no more than this, unless it is damaged. */
+static inline uint64_t
+posh__slots_most(const struct posh_heap *h)
+{
+	return posh__load(&h->hdr->size) / 8;
+}
+
+/* Take n of a budget; false: there are not so many left. */
+static inline bool
+posh__afford(uint64_t *budget, uint64_t n)
+{
+	if (n > *budget)
+		return false;
+	*budget -= n;
+	return true;
+}
+
 /* Unlink all values of a row (death.c); the dead wait. */
 void posh__row_unlink(struct posh__self *self, const struct posh__row *row);
 

@@ -117,11 +117,10 @@ count_rows(struct posh__self *self, struct posh__census *c,
 	uint64_t i;
 
 	while (n-- > 0) {
-		if (row[n].n > c->budget)
+		if (!posh__afford(&c->budget, row[n].n))
 			c->error = -EUCLEAN;
 		if (c->error)
 			return;
-		c->budget -= row[n].n;
 		for (i = 0; i < row[n].n; i++)
 			count_slot(self, c,
 				   posh__at(self->h,
@@ -202,7 +201,7 @@ posh__census_take(struct posh__self *self, struct posh__census *c)
 	int i;
 
 	c->spans = posh__span_end(h);
-	c->budget = posh__load(&h->hdr->size) / 8;
+	c->budget = posh__slots_most(h);
 	c->error = 0;
 	c->count = calloc(c->spans, sizeof(*c->count));
 	if (!c->count)

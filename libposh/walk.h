@@ -16,7 +16,7 @@ void posh__walk(struct posh__self *self, posh__visit *f, void *arg);
 struct posh__census {
 	uint32_t **count; /* a span: its blocks, or NULL */
 	uint64_t spans;
-	uint64_t budget; /* of slots: each takes 8 bytes, and has one owner */
+	uint64_t budget; /* of slots */
 	int error;       /* what broke the counting off */
 	/* Called for a reference to what is no live block, or NULL. */
 	void (*stray)(struct posh__self *self, posh__word *slot, void *arg);
